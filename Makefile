@@ -1,0 +1,72 @@
+# The commands of this repository. `make` alone lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip
+UV_COMPILE := $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+# --- set-up: each stamp is made again only when its lock changed -------------
+$(VENV)/.bootstrap: requirements/bootstrap.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version)'
+	@echo "setting up $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
+	@touch $@
+
+$(VENV)/.local: $(VENV)/.bootstrap requirements/local.lock pyproject.toml
+	@echo "installing what the local stack needs (hash-checked) …"
+	@$(UV) install --python $(BIN)/python --require-hashes -r requirements/local.lock
+	@$(UV) install --python $(BIN)/python --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.local requirements/dev.lock
+	@echo "installing what the tests need (hash-checked) …"
+	@$(UV) install --python $(BIN)/python --require-hashes -r requirements/dev.lock
+	@touch $@
+
+.PHONY: lock
+lock: $(VENV)/.bootstrap ## write requirements/*.lock again from pyproject.toml
+	$(UV_COMPILE) requirements/bootstrap.in -o requirements/bootstrap.lock
+	$(UV_COMPILE) pyproject.toml -o requirements/runtime.lock
+	$(UV_COMPILE) pyproject.toml --extra local -c requirements/runtime.lock -o requirements/local.lock
+	$(UV_COMPILE) pyproject.toml --extra dev -c requirements/local.lock -o requirements/dev.lock
+
+# --- what a person runs ------------------------------------------------------
+.PHONY: demo up down status
+demo: $(VENV)/.local ## play the true stories of Irpin and Borodianka on real Kafka and a real store
+	@$(BIN)/alliance demo
+
+up: $(VENV)/.local ## start the local stack and leave it running
+	@$(BIN)/alliance up
+
+down: $(VENV)/.local ## stop the local stack
+	@$(BIN)/alliance down
+
+status: $(VENV)/.local ## what runs, lag per consumer, relay backlog
+	@$(BIN)/alliance status
+
+# --- what a developer runs ---------------------------------------------------
+.PHONY: test lint schemas bench-spine clean
+test: $(VENV)/.dev ## every test but the benchmarks; sets up what it needs and cleans up
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+schemas: $(VENV)/.dev ## write shared/schemas/ again from the event classes
+	@$(BIN)/python -m shared.events.schemas
+
+bench-spine: $(VENV)/.dev ## our spine beside bare Motor and aiokafka, on the same broker and store
+	@$(BIN)/python -m tests.bench.spine
+
+clean: ## remove the virtual environment and the local stack's files
+	rm -rf $(VENV) .local

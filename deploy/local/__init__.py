@@ -1,0 +1,1 @@
+"""The stack that runs on a machine with Python alone: Kafka, a MongoDB server and a mailbox."""

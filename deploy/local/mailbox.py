@@ -1,0 +1,102 @@
+"""A real SMTP server that keeps what it gets: `python -m deploy.local.mailbox --port 2525 --maildir DIR`.
+
+Each message is in the Maildir before the sender hears 250, so a test that sees the sender succeed
+finds the mail.
+"""
+
+from __future__ import annotations
+
+import argparse
+import mailbox
+import signal
+import threading
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from deploy.local.processes import Process, python_module
+
+ARRIVAL = "X-Arrival"
+CHECKOUT = Path(__file__).parents[2]
+
+
+class Mailbox:
+    """The mail server as a process on 127.0.0.1, its mail in `<root>/mail`."""
+
+    def __init__(self, root: Path, port: int) -> None:
+        self.maildir = root / "mail"
+        self.port = port
+        arguments = [
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--maildir",
+            str(self.maildir.resolve()),
+        ]
+        command = python_module("deploy.local.mailbox", *arguments)
+        self.process = Process("mailbox", command, root=root / "run", cwd=CHECKOUT)
+
+    def start(self, timeout: float = 30.0) -> None:
+        """Start it and wait, at most `timeout` seconds, until it accepts mail. Raises ProcessFailed."""
+        self.process.start()
+        self.process.wait_ready(self.port, timeout)
+
+    def stop(self, grace: float = 5.0) -> None:
+        """Stop it; the mail stays."""
+        self.process.stop(grace)
+
+
+def messages(maildir: Path) -> list[EmailMessage]:
+    """All mail received, first come first; empty when there is none. `X-MailFrom` and `X-RcptTo`
+    are the envelope's, which Bcc needs."""
+    if not maildir.is_dir():
+        return []
+    box = mailbox.Maildir(maildir, create=False)
+    parsed = [message_from_bytes(box.get_bytes(key), policy=policy.default) for key in box.iterkeys()]
+    found = [message for message in parsed if isinstance(message, EmailMessage)]
+    return sorted(found, key=lambda message: int(message[ARRIVAL]))
+
+
+class Keep:
+    """What the server does with a message: into the Maildir, with its envelope and place in the order."""
+
+    def __init__(self, maildir: Path) -> None:
+        self._box = mailbox.Maildir(maildir, create=True)
+        self._arrived = len(self._box)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Write it, then say so; called on one event loop, so messages arrive one by one."""
+        self._arrived += 1
+        lines = [
+            f"{ARRIVAL}: {self._arrived}",
+            f"X-MailFrom: {envelope.mail_from}",
+            f"X-RcptTo: {', '.join(envelope.rcpt_tos)}",
+        ]
+        content = envelope.original_content or b""
+        self._box.add("".join(f"{line}\r\n" for line in lines).encode() + content)
+        return "250 OK"
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(description="Accept mail by SMTP and keep it in a Maildir.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=2525)
+    parser.add_argument("--maildir", type=Path, required=True)
+    given = parser.parse_args()
+    given.maildir.parent.mkdir(parents=True, exist_ok=True)
+    asked_to_end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked_to_end.set())
+    controller = Controller(Keep(given.maildir), hostname=given.host, port=given.port)
+    controller.start()
+    asked_to_end.wait()
+    controller.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""The table of topics (`deploy/kafka/topics.toml`), created, and compared with what is there."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped,unused-ignore]
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType  # type: ignore[import-untyped,unused-ignore]
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code  # type: ignore[import-untyped,unused-ignore]
+
+TABLE = Path(__file__).parent.parent / "kafka" / "topics.toml"
+
+
+class TopicWrong(RuntimeError):
+    """A topic exists with another setting than the table's."""
+
+    def __init__(self, topic: str, setting: str, found: object, wanted: object) -> None:
+        super().__init__(f"topic {topic}: {setting} is {found}, and {TABLE.name} wants {wanted}")
+        self.topic, self.setting, self.found, self.wanted = (
+            topic,
+            setting,
+            found,
+            wanted,
+        )
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One row of the table; settings are Kafka's names and values."""
+
+    name: str
+    partitions: int
+    settings: dict[str, str]
+
+
+def table(path: Path = TABLE) -> list[Topic]:
+    """The topics that the table names."""
+    groups = tomllib.loads(path.read_text()).values()
+    return [Topic(name, group["partitions"], group["settings"]) for group in groups for name in group["topics"]]
+
+
+async def apply(bootstrap: str, wanted: Sequence[Topic] | None = None, replicas: int = 1) -> list[str]:
+    """Create the topics that are missing and return their names; may be run again at any time.
+
+    Raises TopicWrong when one that exists differs, KafkaError when the broker refuses one.
+    """
+    wanted = table() if wanted is None else wanted
+    async with _admin(bootstrap) as admin:
+        present = set(await admin.list_topics())
+        missing = [topic for topic in wanted if topic.name not in present]
+        created = await _create(admin, missing, replicas)
+        await _check(admin, [topic for topic in wanted if topic.name not in created])
+    return created
+
+
+async def _create(admin: AIOKafkaAdminClient, missing: list[Topic], replicas: int) -> list[str]:
+    if not missing:
+        return []
+    new = [NewTopic(topic.name, topic.partitions, replicas, topic_configs=topic.settings) for topic in missing]
+    answer = await admin.create_topics(new)
+    created = []
+    for name, code, *reason in answer.topic_errors:
+        error = for_code(code)
+        if code == 0:
+            created.append(name)
+        elif error is not TopicAlreadyExistsError:  # another process may have been faster
+            raise error(f"topic {name}: {' '.join(map(str, reason))}")
+    return created
+
+
+async def _check(admin: AIOKafkaAdminClient, existing: list[Topic]) -> None:
+    if not existing:
+        return
+    partitions = {
+        found["topic"]: len(found["partitions"])
+        for found in await admin.describe_topics([topic.name for topic in existing])
+    }
+    settings = await _settings(admin, existing)
+    for topic in existing:
+        if (count := partitions[topic.name]) != topic.partitions:
+            raise TopicWrong(topic.name, "partitions", count, topic.partitions)
+        for setting, value in topic.settings.items():
+            if (found := settings[topic.name].get(setting)) != value:
+                raise TopicWrong(topic.name, setting, found, value)
+
+
+async def _settings(admin: AIOKafkaAdminClient, topics: list[Topic]) -> dict[str, dict[str, str]]:
+    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics])
+    found: dict[str, dict[str, str]] = {}
+    for answer in answers:
+        for code, reason, _type, name, entries in answer.resources:
+            if code:
+                raise for_code(code)(f"topic {name}: {reason}")
+            found[name] = {entry[0]: entry[1] for entry in entries}
+    return found
+
+
+@asynccontextmanager
+async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=30_000)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+def main() -> None:
+    """`python -m deploy.local.topics HOST:PORT`: create what is missing, or say what is wrong."""
+    try:
+        created = asyncio.run(apply(sys.argv[1]))
+    except (TopicWrong, KafkaError) as error:
+        sys.exit(str(error))
+    print("\n".join(created) or "nothing to create")
+
+
+if __name__ == "__main__":
+    main()

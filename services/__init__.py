@@ -1,0 +1,1 @@
+"""The services. Each owns its store and its events, and imports no other."""

@@ -1,0 +1,8 @@
+"""members as a process: `uvicorn services.members.app:app`."""
+
+from services.members import api
+from services.members.settings import MembersSettings
+from services.members.store import RECORDS
+from shared.service import Service
+
+app = Service(MembersSettings.load(), RECORDS, title="Members", routers=[api.router]).app

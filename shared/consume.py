@@ -1,0 +1,159 @@
+"""Kafka to inbox: FastStream subscribers, set so that nothing is lost, and their watchdog.
+
+FastStream's defaults acknowledge before handling, start at the end of the topic, and drop a whole
+batch for one bad header; each is set otherwise here. The offsets are committed after the inbox
+has committed its transactions. A consumer that makes no progress while there is lag, and that is
+not waiting for the store or the broker, ends the process: its restart policy brings it back.
+"""
+
+import asyncio
+import logging
+import os
+from typing import Any
+
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import KafkaAckableMessage
+from faststream.security import BaseSecurity, SASLScram512
+
+from shared.inbox import Inbox
+from shared.kafka import Security
+
+log = logging.getLogger("alliance.consume")
+
+BATCH = 100
+"""Most records in one batch, so in one transaction."""
+
+EXIT_STUCK = 70
+"""Exit status of a process whose consumer stood still (EX_SOFTWARE)."""
+
+
+def _security(security: Security) -> BaseSecurity | None:
+    if security.username is None:
+        return None
+    from aiokafka.helpers import create_ssl_context
+
+    context = create_ssl_context(cafile=security.ca_file) if security.ca_file else None
+    return SASLScram512(
+        security.username,
+        security.password or "",
+        ssl_context=context,
+        use_ssl=bool(context),
+    )
+
+
+class Consumer:
+    """One service's subscription to the topics its handlers name."""
+
+    def __init__(
+        self,
+        service: str,
+        inbox: Inbox,
+        topics: list[str],
+        bootstrap: str,
+        *,
+        security: Security = Security(),
+        stuck_after: float = 120.0,
+    ) -> None:
+        self._inbox = inbox
+        self._stuck_after = stuck_after
+        self.topics = topics
+        self._broker = KafkaBroker(
+            bootstrap,
+            client_id=service,
+            security=_security(security),
+            allow_auto_create_topics=False,
+            consumer_only=True,
+            graceful_timeout=15,
+            logger=logging.getLogger("faststream"),
+        )
+        self._subscriber = self._broker.subscriber(
+            *topics,
+            group_id=service,
+            batch=True,
+            max_records=BATCH,
+            batch_timeout_ms=20,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            parser=self._parse,
+            decoder=_no_decoding,
+        )
+        self._subscriber(self._handle)
+        self.started = False
+        self._progress = 0
+        self._offsets: dict[tuple[str, int], int] = {}
+
+    async def _parse(self, raw: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
+        """All records as they are; reading them is the inbox's work, one by one."""
+        return KafkaAckableMessage(
+            body=b"", raw_message=raw, headers={}, consumer=self._subscriber.consumer
+        )
+
+    async def _handle(self, message: KafkaMessage) -> None:
+        records = list(message.raw_message)
+        for record in reversed(records):
+            self._offsets[record.topic, record.partition] = record.offset
+        await self._inbox.handle(records)
+        for record in records:
+            self._offsets[record.topic, record.partition] = record.offset + 1
+        try:
+            await message.ack()
+        except KafkaError as error:
+            log.warning("offsets were not committed, the batch comes again: %s", error)
+        self._progress += 1
+
+    async def run(self) -> None:
+        """Connect, however long the broker is away, then watch until cancelled."""
+        pause = 0.5
+        while not self.started:
+            try:
+                await self._broker.start()
+                self.started = True
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.warning("the broker is away, connecting again: %s", error)
+                await self._broker.stop()
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+        await self._watch()
+
+    async def stop(self) -> None:
+        """Finish the batch in hand and leave the group."""
+        await self._broker.stop()
+
+    def lag(self) -> dict[str, int]:
+        """Records not yet handled, by `topic[partition]`, as far as the last fetch told."""
+        consumer = self._subscriber.consumer
+        found = {}
+        for (topic, partition), offset in self._offsets.items():
+            at = TopicPartition(topic, partition)
+            if consumer is not None and at in consumer.assignment():
+                found[f"{topic}[{partition}]"] = max(0, (consumer.highwater(at) or 0) - offset)
+        return found
+
+    @property
+    def waits_for(self) -> str:
+        """What the consumer waits for outside itself: the store, or nothing ("")."""
+        return self._inbox.waits_for_store
+
+    async def _watch(self) -> None:
+        seen, since = -1, asyncio.get_running_loop().time()
+        while True:
+            await asyncio.sleep(min(1.0, self._stuck_after / 4))
+            now = asyncio.get_running_loop().time()
+            behind = sum(self.lag().values())
+            dead = not self._subscriber.tasks or all(t.done() for t in self._subscriber.tasks)
+            if self._progress != seen or self.waits_for or not (behind or dead):
+                seen, since = self._progress, now
+            elif now - since > self._stuck_after:
+                log.critical(
+                    "no progress for %.0f s with %d records waiting: exit, to be restarted",
+                    now - since,
+                    behind,
+                )
+                os._exit(EXIT_STUCK)
+
+
+async def _no_decoding(message: KafkaMessage) -> None:
+    return None

@@ -1,0 +1,21 @@
+"""The events: what the services tell each other and the public. Every class here is a contract."""
+
+from shared.events import matching, members, notify, projects
+from shared.events.envelope import Envelope, NotAnEvent, read_record, rfc3339
+from shared.events.registry import Event, Fact, UnknownEvent, event_classes, read_event
+
+__all__ = [
+    "Envelope",
+    "Event",
+    "Fact",
+    "NotAnEvent",
+    "UnknownEvent",
+    "event_classes",
+    "matching",
+    "members",
+    "notify",
+    "projects",
+    "read_event",
+    "read_record",
+    "rfc3339",
+]

@@ -1,0 +1,203 @@
+"""Values that events of several owners share: text, places, money, amounts, lines.
+
+They say what may be recorded. What a command may ask for is narrower and checked by the service
+that owns it (an active currency, a code that exists); what was once recorded parses for ever.
+"""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
+
+from shared.events.registry import Fact
+
+SIDES = ("ukraine", "partner")
+
+Side = Literal["ukraine", "partner"]
+Role = Literal["core", "member"]
+
+_REFUSED_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def _plain(text: str) -> str:
+    if found := _REFUSED_CHARACTERS.search(text):
+        raise ValueError(f"contains the control character U+{ord(found.group()):04X}")
+    if not text.strip():
+        raise ValueError("is empty")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if "\n" in text or "\t" in text:
+        raise ValueError("has a line break or a tab; it must be one line")
+    return _plain(text)
+
+
+Line1 = Annotated[str, StringConstraints(max_length=300), AfterValidator(_one_line)]
+"""One line of text, 1 to 300 characters."""
+
+Text = Annotated[str, StringConstraints(max_length=5000), AfterValidator(_plain)]
+"""Text with line breaks, 1 to 5,000 characters."""
+
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+"""ISO 639 code."""
+
+LocalisedText = Annotated[dict[Language, Line1], Field(min_length=1, max_length=30)]
+"""One text in one or more languages, by ISO 639 code: `{"uk": "Ірпінь", "en": "Irpin"}`."""
+
+Katottg = Annotated[str, StringConstraints(pattern=r"^UA\d{17}$")]
+"""A code of Ukraine's codifier of administrative units (KATOTTG)."""
+
+Nuts = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9A-Z]{0,3}$")]
+"""A code of the European Union's NUTS classification, version 2024."""
+
+OrganisationId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z]{2,3}-[A-Z0-9]{2,12}-[^\s&|?]{1,50}$")
+]
+"""An organisation's id as IATI has it: `{agency}-{number}`, for example `UA-EDR-04054628`."""
+
+CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+"""ISO 4217; codes that have been retired since still parse."""
+
+_AMOUNT = re.compile(r"^(?:0|[1-9]\d{0,14})(?:\.\d{1,4})?$")
+_RATE = re.compile(r"^(?:0|[1-9]\d{0,8})(?:\.\d{1,10})?$")
+
+
+def _decimal(pattern: re.Pattern[str], example: str) -> BeforeValidator:
+    def check(given: object) -> Decimal:
+        if isinstance(given, Decimal):
+            given = format(given, "f")
+        if not isinstance(given, str) or not given.isascii() or not pattern.match(given):
+            raise ValueError(f'must be a decimal number in a string, like "{example}"')
+        return Decimal(given)
+
+    return BeforeValidator(check, json_schema_input_type=str)
+
+
+def _as_text(value: Decimal) -> str:
+    return format(value, "f")
+
+
+DecimalAmount = Annotated[
+    Decimal, _decimal(_AMOUNT, "500000.00"), PlainSerializer(_as_text, return_type=str)
+]
+"""Zero or more, up to 15 digits and 4 decimals; a string in JSON, never a float."""
+
+DecimalRate = Annotated[
+    Decimal, _decimal(_RATE, "51.2345"), PlainSerializer(_as_text, return_type=str)
+]
+"""An exchange rate: a string in JSON, never a float."""
+
+
+class Money(Fact):
+    """An amount in an ISO 4217 currency: `{"amount": "500000.00", "currency": "EUR"}`."""
+
+    amount: DecimalAmount
+    currency: CurrencyCode
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.amount:,f}"
+
+
+class Quantity(Fact):
+    """A whole number of units: `{"quantity": 3, "unit": "piece"}`."""
+
+    quantity: Annotated[int, Field(ge=0, le=10**12)]
+    unit: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,29}$")]
+
+    def __str__(self) -> str:
+        return f"{self.quantity:,} × {self.unit}"
+
+
+Amount = Money | Quantity
+"""What a line holds and a match reserves: money, or whole units."""
+
+LineNumber = Annotated[int, Field(ge=1, le=200)]
+"""Which line of a need or a pledge; it never changes once given."""
+
+Category = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
+"""What goods or which expertise, as one word of the code list: `garbage-truck`."""
+
+
+class FundingLine(Fact):
+    """Money asked for or offered."""
+
+    kind: Literal["funding"] = "funding"
+    line: LineNumber
+    amount: Money
+    purpose: Line1 | None = None
+
+
+class GoodsLine(Fact):
+    """Goods asked for or offered: a category and whole units of it."""
+
+    kind: Literal["goods"] = "goods"
+    line: LineNumber
+    category: Category
+    amount: Quantity
+    purpose: Line1 | None = None
+
+
+class ServicesLine(Fact):
+    """Expertise or labour asked for or offered, in person-days."""
+
+    kind: Literal["services"] = "services"
+    line: LineNumber
+    category: Category
+    amount: Quantity
+    purpose: Line1 | None = None
+
+
+RequirementLine = Annotated[FundingLine | GoodsLine | ServicesLine, Field(discriminator="kind")]
+"""One line of a need."""
+
+PledgeLine = Annotated[FundingLine | GoodsLine | ServicesLine, Field(discriminator="kind")]
+"""One line of a pledge."""
+
+ProjectSector = Literal[
+    "education",
+    "health",
+    "energy",
+    "energy.solar",
+    "energy.wind",
+    "energy.hydropower",
+    "energy.biomass",
+    "energy.geothermal",
+    "communications",
+    "waterAndWaste",
+    "governance",
+    "economy",
+    "cultureSportsAndRecreation",
+    "transport",
+    "transport.air",
+    "transport.water",
+    "transport.rail",
+    "transport.road",
+    "transport.urban",
+    "transport.lowCarbon",
+    "socialHousing",
+    "naturalResources",
+    "naturalResources.floodProtection",
+]
+"""OC4IDS code list `projectSector`; a code before a dot holds those below it."""
+
+ProjectType = Literal[
+    "construction", "rehabilitation", "replacement", "expansion", "decommissioning"
+]
+"""OC4IDS code list `projectType`."""
+
+MilestoneStatus = Literal["scheduled", "met", "notMet", "partiallyMet"]
+"""OC4IDS code list `milestoneStatus`."""
+
+Urgency = Literal["low", "normal", "high", "critical"]
+"""How soon a need must be met, as its owner says."""
+
+DateText = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+"""A calendar day, ISO 8601."""

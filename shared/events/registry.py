@@ -1,0 +1,138 @@
+"""Event classes by type and version, and how an envelope becomes one of them.
+
+Readers ignore what they don't know: unknown fields are dropped, unknown types and versions are
+told apart from broken events (UnknownEvent against NotAnEvent), so a consumer skips the first
+and sets the second aside. A breaking change is a new version; `upcast` beside the new class
+lifts the old data.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.events.canonical import canonical
+from shared.events.envelope import TYPE_PREFIX, Envelope, NotAnEvent
+
+Lift = Callable[[dict[str, Any]], dict[str, Any]]
+"""Old data in, the next version's data out."""
+
+OWNERS = ("members", "projects", "matching", "notify")
+
+_classes: dict[tuple[str, int], type["Event"]] = {}
+_upcasts: dict[tuple[str, int], Lift] = {}
+
+
+class Fact(BaseModel):
+    """A value inside an event: frozen, and blind to fields that later versions add."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Event(Fact):
+    """Something that happened, in its owner's words. Subclasses are the public contract."""
+
+    type: ClassVar[str]
+    version: ClassVar[int]
+    owner: ClassVar[str]
+    subject_field: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Class arguments are read in `__pydantic_init_subclass__`, when the fields are known."""
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        type: str | None = None,
+        version: int = 0,
+        owner: str = "",
+        subject: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if type is None:  # shared fields of several events, not an event
+            return
+        if owner not in OWNERS:
+            raise TypeError(f"{cls.__name__}: owner {owner!r}, allowed: {', '.join(OWNERS)}")
+        if subject not in cls.model_fields:
+            raise TypeError(f"{cls.__name__}: subject {subject!r} is not one of its fields")
+        if (type, version) in _classes:
+            raise TypeError(f"{cls.__name__}: {type} v{version} is already a class")
+        cls.type, cls.version, cls.owner, cls.subject_field = (
+            type,
+            version,
+            owner,
+            subject,
+        )
+        _classes[type, version] = cls
+
+    @property
+    def subject(self) -> str:
+        """The id of the thing this happened to."""
+        return str(getattr(self, self.subject_field))
+
+    @classmethod
+    def ce_type(cls) -> str:
+        """CloudEvents `type`: prefix, name, version."""
+        return f"{TYPE_PREFIX}{cls.type}.v{cls.version}"
+
+    def data(self) -> str:
+        """The canonical JSON text that is stored, hashed and published."""
+        return canonical(self.model_dump(mode="json", exclude_none=True))
+
+
+class UnknownEvent(LookupError):
+    """A well-formed event whose type or version this reader has no class for."""
+
+
+def event_classes(owner: str | None = None) -> list[type[Event]]:
+    """All event classes, or an owner's, in the order of type and version."""
+    return [c for _, c in sorted(_classes.items()) if owner is None or c.owner == owner]
+
+
+def upcast(type: str, version: int) -> Callable[[Lift], Lift]:
+    """Register how data of `type` in `version` is lifted to the next version."""
+
+    def register(lift: Lift) -> Lift:
+        _upcasts[type, version] = lift
+        return lift
+
+    return register
+
+
+def read_event(envelope: Envelope) -> Event:
+    """The event in an envelope, lifted to the newest version there is an upcast to.
+
+    Raises UnknownEvent for a type or version without a class, NotAnEvent for data that does not
+    fit its class; the message names the first field that is wrong, never its value.
+    """
+    name, version, data = envelope.name, envelope.version, envelope.data
+    if (name, version) not in _classes:
+        raise UnknownEvent(envelope.type)
+    while (name, version) in _upcasts:
+        data, version = json.dumps(_upcasts[name, version](_object(data))), version + 1
+    try:
+        event = _classes[name, version].model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = "/".join(map(str, first["loc"])) or "(the whole)"
+        what = f"the data of {envelope.type} does not fit: {where}: {first['msg']}"
+        raise NotAnEvent(what) from None
+    if event.subject != envelope.subject:
+        raise NotAnEvent(
+            f"ce_subject is {envelope.subject!r}, "
+            f"the data's {event.subject_field} is {event.subject!r}"
+        )
+    return event
+
+
+def _object(data: str) -> dict[str, Any]:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        raise NotAnEvent("the data is not JSON") from None
+    if not isinstance(found, dict):
+        raise NotAnEvent("the data is not a JSON object")
+    return found

@@ -1,0 +1,286 @@
+"""The inbox: a batch of Kafka records becomes commands, each event's exactly once.
+
+One transaction handles the events of a partition that came together: it first inserts
+`{_id: "/source id"}` for each, so an event that was handled before is skipped, and the handlers'
+state and log are written in the same transaction. Where that fails, events are taken one at a
+time; one that keeps failing goes to the dead letters and its subject is parked. The offsets are
+committed by the caller, after all this. The inbox never expires.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from opentelemetry.trace import SpanKind
+
+from shared import crash, telemetry
+from shared.dead_letters import DeadLetters, Letter, RawRecord, Subject
+from shared.events.envelope import Envelope, NotAnEvent, read_record
+from shared.events.registry import Event, UnknownEvent, read_event
+from shared.log import Records
+from shared.mongo import DuplicateKeyError, Session, Store, is_away
+from shared.uow import Actor, Cause, UnitOfWork
+
+log = logging.getLogger("alliance.inbox")
+
+INBOX = "inbox"
+RETRY_PAUSES = (0.1, 0.5, 2.0)
+"""Seconds before each further attempt at an event whose handler failed."""
+
+Handler = Callable[[Any, UnitOfWork], Awaitable[None]]
+
+
+class Handlers:
+    """Which event is handled by which function: `on = Handlers()`, then `@on(NeedPosted)`."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[type[Event], Handler] = {}
+
+    def __call__(self, *events: type[Event]) -> Callable[[Handler], Handler]:
+        def register(handler: Handler) -> Handler:
+            for event in events:
+                if event in self._handlers:
+                    raise TypeError(f"{event.type} has a handler already")
+                self._handlers[event] = handler
+            return handler
+
+        return register
+
+    def __contains__(self, event: type[Event]) -> bool:
+        return event in self._handlers
+
+    def __getitem__(self, event: type[Event]) -> Handler:
+        return self._handlers[event]
+
+    def events(self) -> list[type[Event]]:
+        """The event classes that have a handler."""
+        return list(self._handlers)
+
+    def topics(self) -> list[str]:
+        """The topics these events are on."""
+        return sorted({f"{event.owner}.events" for event in self._handlers})
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One well-formed event that has a handler."""
+
+    record: RawRecord
+    envelope: Envelope
+    event: Event
+
+    @property
+    def inbox_id(self) -> str:
+        """Source and id: what makes an event the same event (CloudEvents 1.0)."""
+        return f"{self.envelope.source} {self.envelope.id}"
+
+    @property
+    def subject(self) -> Subject:
+        return self.envelope.source, self.envelope.subject
+
+
+class Inbox:
+    """One service as a consumer of others' events."""
+
+    def __init__(
+        self,
+        service: str,
+        store: Store,
+        records: Records,
+        on: Handlers,
+        letters: DeadLetters,
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._on = on
+        self._letters = letters
+        self._actor = Actor(f"service:{service}")
+        self._service = service
+        self.outcomes: Counter[str] = Counter()
+        self.waits_for_store = ""
+        self.after_commit: list[Callable[[], None]] = []
+
+    async def handle(self, batch: Sequence[RawRecord]) -> None:
+        """Handle all records of a batch, each partition's in its order. Never raises."""
+        started = time.perf_counter()
+        ordered = sorted(batch, key=lambda r: (r.topic, r.partition, r.offset))
+        for (topic, _), records in groupby(ordered, key=lambda r: (r.topic, r.partition)):
+            deliveries = await self._read(list(records), topic)
+            await self._deliver(deliveries)
+        telemetry.process_duration.record(
+            time.perf_counter() - started,
+            {"messaging.consumer.group.name": self._service},
+        )
+
+    async def _read(self, records: list[RawRecord], topic: str) -> list[Delivery]:
+        """The deliveries among the records; what is broken goes to the dead letters at once."""
+        deliveries: list[Delivery] = []
+        owner = topic.removesuffix(".events")
+        for record in records:
+            envelope = None
+            try:
+                envelope = read_record(record.headers, record.value, owner)
+                event = read_event(envelope)
+            except UnknownEvent:
+                self._count("unknown")
+            except NotAnEvent as error:
+                await self._set_aside(record, envelope, "not-an-event", str(error))
+            else:
+                if type(event) in self._on:
+                    deliveries.append(Delivery(record, envelope, event))
+                else:
+                    self._count("unhandled")
+        return deliveries
+
+    async def _deliver(self, deliveries: list[Delivery]) -> None:
+        if not deliveries:
+            return
+        parked = await self._patiently(
+            partial(self._letters.parked, {d.subject for d in deliveries})
+        )
+        free = [d for d in deliveries if d.subject not in parked]
+        if len(free) == len(deliveries) and await self._together(free):
+            return
+        for delivery in deliveries:
+            if delivery.subject in parked:
+                behind = parked[delivery.subject]
+                await self._set_aside(
+                    delivery.record, None, "parked", f"parked behind event {behind}"
+                )
+            elif error := await self._alone(delivery):
+                parked[delivery.subject] = delivery.envelope.id
+                await self._set_aside(delivery.record, delivery.envelope, "handler-failed", error)
+
+    async def _together(self, deliveries: list[Delivery]) -> bool:
+        """All in one transaction; whether that worked."""
+        try:
+            await self._patiently(lambda: self._commit(deliveries))
+        except Exception as error:
+            if len(deliveries) > 1:
+                log.info("a batch of %d is taken one at a time: %r", len(deliveries), error)
+            return False
+        return True
+
+    async def _alone(self, delivery: Delivery) -> str | None:
+        """One event with a few retries; what went wrong the last time, or None."""
+        failure: Exception | None = None
+        for pause in (0.0, *RETRY_PAUSES):
+            await asyncio.sleep(pause)
+            try:
+                await self._patiently(lambda: self._commit([delivery]))
+                return None
+            except Exception as error:
+                failure = error
+                log.warning(
+                    "%s of %s failed: %r",
+                    delivery.envelope.type,
+                    delivery.envelope.id,
+                    error,
+                    extra={"event_id": delivery.envelope.id},
+                )
+        return f"{type(failure).__name__}: {failure}"
+
+    async def _commit(self, deliveries: list[Delivery]) -> None:
+        handled = await self._store.transaction(lambda session: self._run(session, deliveries))
+        self._count("handled", handled)
+        self._count("repeated", len(deliveries) - handled)
+        for wake in self.after_commit:
+            wake()
+        crash.point("before-offset-commit")
+
+    async def _run(self, session: Session, deliveries: list[Delivery]) -> int:
+        """The transaction: inbox first, then each handler; how many were new."""
+        ids = list({d.inbox_id: None for d in deliveries})
+        inbox = self._store[INBOX]
+        found = inbox.find({"_id": {"$in": ids}}, {"_id": 1}, session=session)
+        known = {d["_id"] for d in await found.to_list(None)}
+        fresh = [i for i in ids if i not in known]
+        if not fresh:
+            return 0
+        await inbox.insert_many([{"_id": i} for i in fresh], session=session)
+        uow = UnitOfWork(
+            self._store,
+            session,
+            self._records,
+            actor=self._actor,
+            cause=Cause(""),
+            now=datetime.now(UTC),
+        )
+        for delivery in _first_of_each(deliveries, set(fresh)):
+            envelope = delivery.envelope
+            with telemetry.span(
+                f"process {delivery.record.topic}",
+                SpanKind.CONSUMER,
+                parent=envelope.traceparent,
+                event_id=envelope.id,
+                messaging__system="kafka",
+                messaging__operation__name="process",
+                messaging__operation__type="process",
+                messaging__destination__name=delivery.record.topic,
+                messaging__destination__partition__id=str(delivery.record.partition),
+                messaging__kafka__message__key=envelope.subject,
+                messaging__consumer__group__name=self._service,
+            ):
+                uow.react(self._actor, envelope)
+                await self._on[type(delivery.event)](delivery.event, uow)
+            crash.point("in-handler")
+        await uow.flush()
+        crash.point("before-commit")
+        return len(fresh)
+
+    async def _set_aside(
+        self, record: RawRecord, envelope: Envelope | None, reason: str, error: str
+    ) -> None:
+        log.error(
+            "dead letter from %s[%d]@%d: %s",
+            record.topic,
+            record.partition,
+            record.offset,
+            error,
+        )
+        await self._letters.write([Letter(record, reason, error)])
+        if envelope is not None:
+            subject = (envelope.source, envelope.subject)
+            event_id = envelope.id
+            await self._patiently(lambda: self._letters.park(subject, event_id))
+        self._count("dead-letter")
+
+    async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Run `work`; while the store is away or another holds the same inbox id, run it again."""
+        pause, collisions = 0.1, 0
+        while True:
+            try:
+                result = await work()
+                self.waits_for_store = ""
+                return result
+            except DuplicateKeyError:
+                collisions += 1
+                if collisions > 3:
+                    raise
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                if not self.waits_for_store:
+                    log.warning("the store is away, the partition waits: %s", error)
+                self.waits_for_store = str(error) or "no answer"
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+    def _count(self, outcome: str, number: int = 1) -> None:
+        if number:
+            self.outcomes[outcome] += number
+            telemetry.processed.add(number, {"outcome": outcome})
+
+
+def _first_of_each(deliveries: list[Delivery], wanted: set[str]) -> Iterator[Delivery]:
+    for delivery in deliveries:
+        if delivery.inbox_id in wanted:
+            wanted.discard(delivery.inbox_id)
+            yield delivery

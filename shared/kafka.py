@@ -1,0 +1,155 @@
+"""Sending to Kafka: in order, acknowledged by all, never without a time limit.
+
+An idempotent aiokafka producer has no time-out of its own while the broker is away, and can be
+broken for good by one failed batch. So every wait has a limit here, and after any failure the
+producer is thrown away: whoever sends sends again, from the first record that was not
+acknowledged.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
+
+log = logging.getLogger("alliance.kafka")
+
+MAX_REQUEST = 1_048_576
+"""Bytes of one request; not above the topics' `max.message.bytes`."""
+
+
+class BrokerAway(Exception):
+    """The broker does not answer, or did not acknowledge in time; the records may be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """How to speak to the broker; empty for plain text, as on a local machine."""
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+
+    def options(self) -> dict[str, object]:
+        """aiokafka's arguments for it (SCRAM-SHA-512, TLS where a CA is given)."""
+        if self.username is None:
+            return {}
+        return {
+            "security_protocol": "SASL_SSL" if self.ca_file else "SASL_PLAINTEXT",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": self.username,
+            "sasl_plain_password": self.password,
+            "ssl_context": create_ssl_context(cafile=self.ca_file) if self.ca_file else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record to send."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+    partition: int | None = None
+
+
+class Producer:
+    """An idempotent producer that is made when it is needed and again after it failed.
+
+    `timeout` is how many seconds one `send` may take, from the first record to the last ack.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        client_id: str,
+        security: Security = Security(),
+        timeout: float = 10.0,
+        max_request: int = MAX_REQUEST,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._client_id = client_id
+        self._security = security
+        self._timeout = timeout
+        self._max_request = max_request
+        self._producer: AIOKafkaProducer | None = None
+
+    async def send(self, records: Sequence[Record]) -> None:
+        """Send all in order and return when all are acknowledged.
+
+        Raises BrokerAway when that did not happen in time or a send failed: then any of them may
+        have been written. The first failure stops the rest, so no key's later record passes an
+        earlier one that failed.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                producer = await self._connected()
+                futures = [
+                    await producer.send(
+                        r.topic,
+                        r.value,
+                        key=r.key,
+                        partition=r.partition,
+                        headers=r.headers,
+                    )
+                    for r in records
+                ]
+                for outcome in await asyncio.gather(*futures, return_exceptions=True):
+                    if isinstance(outcome, BaseException):
+                        raise outcome
+        except (KafkaError, TimeoutError, OSError) as error:
+            await self.discard()
+            raise BrokerAway(str(error) or type(error).__name__) from error
+        except BaseException:
+            await self.discard()
+            raise
+
+    async def partitions(self, topic: str, timeout: float = 2.0) -> int:
+        """How many partitions a topic has. Raises BrokerAway after `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                return len(await (await self._connected()).partitions_for(topic))
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise BrokerAway(str(error) or "no answer") from error
+
+    async def _connected(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._bootstrap,
+                client_id=self._client_id,
+                enable_idempotence=True,
+                acks="all",
+                linger_ms=0,
+                max_request_size=self._max_request,
+                request_timeout_ms=int(self._timeout * 1000),
+                **self._security.options(),
+            )
+            try:
+                await producer.start()
+            except BaseException:
+                await _stop(producer)
+                raise
+            self._producer = producer
+        return self._producer
+
+    async def discard(self) -> None:
+        """Stop the producer, without waiting for what it has not sent."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await _stop(producer)
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    """A producer whose broker is away never ends its `stop`: give it a moment, then leave it."""
+    stopping = asyncio.ensure_future(producer.stop())
+    done, _ = await asyncio.wait({stopping}, timeout=1.0)
+    if not done:
+        stopping.cancel()
+        log.warning("a producer did not stop in a second; it is left behind")
+    elif error := stopping.exception():
+        log.warning("a producer stopped with: %s", error)

@@ -1,0 +1,161 @@
+"""The store: the only file that imports Motor.
+
+One MongoDB database per service. Everything that must be true together is written in one
+transaction; write concern majority with journal, read concern majority, snapshot inside
+transactions. A lost store is told apart from a refused write, since the first is waited for and
+the second is an answer.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
+    AsyncIOMotorCollection,
+    AsyncIOMotorDatabase,
+)
+from pymongo import IndexModel, ReadPreference, WriteConcern
+from pymongo.errors import (
+    CollectionInvalid,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    PyMongoError,
+)
+from pymongo.read_concern import ReadConcern
+
+__all__ = ["DuplicateKeyError", "Session", "Store", "StoreAway", "is_away"]
+
+Document = dict[str, Any]
+Session = AsyncIOMotorClientSession
+Collection = AsyncIOMotorCollection[Document]
+Result = TypeVar("Result")
+
+_MAJORITY = WriteConcern(w="majority", j=True)
+
+
+class StoreAway(Exception):
+    """The store does not answer, or would not commit for as long as we were willing to wait."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error means the store is out of reach, rather than that it said no."""
+    return isinstance(error, StoreAway | ConnectionFailure | ExecutionTimeout)
+
+
+class Store:
+    """One service's database.
+
+    `patience` is how many seconds an operation waits for a server to be found, and how long a
+    transaction is tried again for while others write the same documents.
+    """
+
+    def __init__(self, uri: str, database: str, patience: float = 4.0) -> None:
+        self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+            uri,
+            serverSelectionTimeoutMS=int(patience * 1000),
+            connectTimeoutMS=int(patience * 1000),
+            socketTimeoutMS=30_000,
+            retryWrites=True,
+            tz_aware=True,
+            appname=database,
+        )
+        self._patience = patience
+        self.db: AsyncIOMotorDatabase[Document] = self._client.get_database(
+            database,
+            read_concern=ReadConcern("majority"),
+            write_concern=_MAJORITY,
+            read_preference=ReadPreference.PRIMARY,
+        )
+
+    def __getitem__(self, collection: str) -> Collection:
+        return self.db[collection]
+
+    async def ensure(self, indexes: dict[str, list[IndexModel]]) -> None:
+        """Create what collections and indexes are missing; the same call again changes nothing."""
+        present = await self.db.list_collection_names()
+        for collection, models in indexes.items():
+            if collection not in present:
+                with suppress(CollectionInvalid):  # another instance was faster
+                    await self.db.create_collection(collection)
+            if models:
+                await self.db[collection].create_indexes(models)
+
+    async def ping(self, timeout: float = 2.0) -> None:
+        """Return when the server answers; raises StoreAway after `timeout` seconds."""
+        try:
+            await asyncio.wait_for(self.db.command("ping"), timeout)
+        except (PyMongoError, TimeoutError) as error:
+            raise StoreAway(str(error) or "no answer") from error
+
+    async def transaction(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
+        """Run `work` in a transaction and commit it; run it again after a write conflict.
+
+        `work` may run several times, so it must build all it writes inside itself. What it
+        raises aborts the transaction and is raised here. Raises StoreAway when the store is out
+        of reach, when it answers to a commit with nothing (the work may be done: do it again
+        under the same idempotency key or inbox id), or when conflicts outlast our patience.
+        """
+        deadline = asyncio.get_running_loop().time() + self._patience * 2
+        pause = 0.002
+        while True:
+            try:
+                return await self._attempt(work)
+            except PyMongoError as error:
+                if not (error.has_error_label("TransientTransactionError") or is_away(error)):
+                    raise
+                if is_away(error) or asyncio.get_running_loop().time() + pause > deadline:
+                    raise StoreAway(str(error)) from error
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.25)
+
+    async def _attempt(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
+        async with await self._client.start_session() as session:
+            session.start_transaction(
+                read_concern=ReadConcern("snapshot"),
+                write_concern=_MAJORITY,
+                read_preference=ReadPreference.PRIMARY,
+            )
+            try:
+                result = await work(session)
+            except BaseException:
+                with suppress(PyMongoError):
+                    await session.abort_transaction()
+                raise
+            for attempt in range(3):
+                try:
+                    await session.commit_transaction()
+                    break
+                except PyMongoError as error:
+                    if attempt == 2 or not error.has_error_label("UnknownTransactionCommitResult"):
+                        raise
+            return result
+
+    @asynccontextmanager
+    async def inserts(self, collection: str) -> AsyncIterator[Callable[[float], Awaitable[bool]]]:
+        """A wake-up for inserts by any process: gives `wait(seconds) -> whether one came`.
+
+        A change stream, used as a wake-up and never as the truth: what it misses, polling finds.
+        """
+        stream = self.db[collection].watch(
+            [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}],
+            max_await_time_ms=1000,
+        )
+
+        async def wait(seconds: float) -> bool:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while stream.alive:
+                        if await stream.try_next() is not None:
+                            return True
+            return False
+
+        async with stream:
+            yield wait
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()

@@ -1,0 +1,230 @@
+"""One service as a process: its store, relay, consumer, workers and HTTP, wired one way for all.
+
+Start: HTTP answers at once (health says what is missing), everything else waits for the store
+and the broker as long as it takes. Stop: no new requests, the batch in hand is finished, leases
+are given up, the store is closed last.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse
+from pymongo.errors import PyMongoError
+
+from shared import telemetry
+from shared.auth import Tokens
+from shared.consume import Consumer
+from shared.dead_letters import MAX_LETTER, DeadLetters
+from shared.http import add_problem_handlers
+from shared.inbox import Handlers, Inbox
+from shared.kafka import BrokerAway, Producer
+from shared.log import LOG, Records
+from shared.mongo import Session, Store, StoreAway
+from shared.relay import Relay, wake_on_inserts
+from shared.settings import Settings
+from shared.uow import Actor, Cause, UnitOfWork, new_correlation
+from shared.worker import Worker
+
+log = logging.getLogger("alliance.service")
+
+T = TypeVar("T")
+
+
+class Service:
+    """A running service. `workers` build what else it does by itself, one instance at a time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        records: Records,
+        *,
+        title: str,
+        routers: Sequence[APIRouter],
+        on: Handlers | None = None,
+        workers: Sequence[Callable[["Service"], Worker]] = (),
+    ) -> None:
+        self.name = records.service
+        self.settings = settings
+        self.records = records
+        telemetry.start(self.name, settings.otlp_endpoint, settings.log_level)
+        self.store = Store(settings.mongodb, self.name, settings.store_patience_seconds)
+        self.producer = Producer(
+            settings.kafka, client_id=f"{self.name}-relay", security=settings.security
+        )
+        self.relay = Relay(
+            self.store,
+            self.name,
+            self.producer,
+            ttl=settings.lease_seconds,
+            poll=settings.poll_seconds,
+        )
+        self._letters_producer = Producer(
+            settings.kafka,
+            client_id=f"{self.name}-dead-letters",
+            security=settings.security,
+            max_request=MAX_LETTER,
+        )
+        self.inbox: Inbox | None = None
+        self.consumer: Consumer | None = None
+        if on is not None and on.topics():
+            letters = DeadLetters(self.name, self.store, self._letters_producer)
+            self.inbox = Inbox(self.name, self.store, records, on, letters)
+            self.consumer = Consumer(
+                self.name,
+                self.inbox,
+                on.topics(),
+                settings.kafka,
+                security=settings.security,
+                stuck_after=settings.stuck_seconds,
+            )
+            self.inbox.after_commit.append(self.wake)
+        self.workers = [build(self) for build in workers]
+        self._prepared = False
+        self.app = FastAPI(
+            title=title,
+            version="1",
+            lifespan=self._lifespan,
+            openapi_url="/openapi.json",
+        )
+        self.app.state.store = self.store
+        self.app.state.records = records
+        self.app.state.tokens = Tokens(settings.jwks_file, settings.issuer, settings.audience)
+        self.app.state.after_commit = [self.wake]
+        add_problem_handlers(self.app)
+        for router in routers:
+            self.app.include_router(router)
+        self.app.include_router(_health(self))
+        telemetry.instrument(self.app)
+
+    def wake(self) -> None:
+        """Something was committed: the relay and the workers look at once."""
+        self.relay.worker.wake()
+        for worker in self.workers:
+            worker.wake()
+
+    async def command(
+        self, work: Callable[[UnitOfWork], Awaitable[T]], cause: Cause | None = None
+    ) -> T:
+        """Run a command of the service's own in one transaction, and wake what follows from it."""
+        moment = datetime.now(UTC)
+        recorded = 0
+
+        async def run(session: Session) -> T:
+            nonlocal recorded
+            uow = UnitOfWork(
+                self.store,
+                session,
+                self.records,
+                actor=Actor(f"service:{self.name}"),
+                cause=cause or Cause(new_correlation()),
+                now=moment,
+            )
+            result = await work(uow)
+            await uow.flush()
+            recorded = uow.recorded
+            return result
+
+        result = await self.store.transaction(run)
+        if recorded:
+            self.wake()
+        return result
+
+    async def readiness(self) -> dict[str, str]:
+        """What stands between this service and its work, by part; "ok" where nothing does."""
+        found = {"store": "ok", "broker": "ok", "relay": "ok"}
+        try:
+            await self.store.ping()
+        except StoreAway as error:
+            found["store"] = f"away: {error}"[:200]
+        try:
+            await self.producer.partitions(f"{self.name}.events")
+        except BrokerAway as error:
+            found["broker"] = f"away: {error}"[:200]
+        if not self._prepared:
+            found["relay"] = "waits for the store's indexes"
+        elif self.relay.worker.condition.state not in ("holding", "standing by"):
+            condition = self.relay.worker.condition
+            found["relay"] = f"{condition.state}: {condition.error}"
+        if self.consumer is not None:
+            found["consumer"] = "ok"
+            if not self.consumer.started:
+                found["consumer"] = "connects to the broker"
+            elif self.consumer.waits_for:
+                found["consumer"] = f"waits for the store: {self.consumer.waits_for}"[:200]
+        return found
+
+    @asynccontextmanager
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._run(), name=f"{self.name} run")]
+        try:
+            yield
+        finally:
+            if self.consumer is not None:
+                with suppress(Exception):
+                    await self.consumer.stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.producer.discard()
+            await self._letters_producer.discard()
+            self.store.close()
+            telemetry.stop()
+
+    async def _run(self) -> None:
+        await self._prepare()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.relay.worker.run())
+            group.create_task(wake_on_inserts(self.store, self.relay.worker))
+            for worker in self.workers:
+                group.create_task(worker.run())
+            if self.consumer is not None:
+                group.create_task(self.consumer.run())
+
+    async def _prepare(self) -> None:
+        """Collections and indexes, as soon as the store is there."""
+        pause = 0.2
+        while not self._prepared:
+            try:
+                await self.store.ensure(self.records.indexes())
+                self._prepared = True
+            except PyMongoError as error:
+                log.warning("the store is away, trying again: %s", error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+
+
+def _health(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/health", tags=["health"])
+
+    @router.get("/live")
+    async def live() -> dict[str, str]:
+        """The process runs and its event loop turns."""
+        return {"status": "live"}
+
+    @router.get("/ready")
+    async def ready() -> JSONResponse:
+        """Whether it can do its work now, each part named; 503 where one can't."""
+        parts = await service.readiness()
+        good = all(state == "ok" for state in parts.values())
+        return JSONResponse({"ready": good, **parts}, 200 if good else 503)
+
+    @router.get("/progress")
+    async def progress() -> dict[str, Any]:
+        """Relay backlog, lag by partition, what the inbox did, and what each worker is doing."""
+        return {
+            "service": service.name,
+            "recorded": await service.store[LOG].estimated_document_count(),
+            "backlog": await service.relay.backlog(),
+            "lag": service.consumer.lag() if service.consumer else {},
+            "inbox": dict(service.inbox.outcomes) if service.inbox else {},
+            "workers": {
+                w.name: w.condition.state for w in (service.relay.worker, *service.workers)
+            },
+        }
+
+    return router

@@ -1,0 +1,151 @@
+"""Traces, metrics and logs (OpenTelemetry). Off unless an OTLP endpoint is set.
+
+One trace runs from the HTTP request through every service to the SMTP hand-over: an event keeps
+the `traceparent` of the command that recorded it, the relay's and each consumer's span are its
+children. Span and metric names follow the messaging conventions (development status, 2026).
+Logs are JSON lines with trace and event ids, and no personal data: what is logged are ids.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from opentelemetry import metrics, propagate, trace
+from opentelemetry.trace import Link, Span, SpanKind
+from pythonjsonlogger.json import JsonFormatter
+
+log = logging.getLogger("alliance")
+
+_tracer = trace.get_tracer("alliance")
+_meter = metrics.get_meter("alliance")
+_event: ContextVar[str | None] = ContextVar("event", default=None)
+
+published = _meter.create_counter(
+    "messaging.client.sent.messages", description="Events the broker acknowledged."
+)
+processed = _meter.create_counter(
+    "messaging.client.consumed.messages",
+    description="Records read, by outcome: handled, repeated, unknown, unhandled, dead-letter.",
+)
+process_duration = _meter.create_histogram(
+    "messaging.process.duration",
+    unit="s",
+    description="One batch, from reading to its commit.",
+)
+operation_duration = _meter.create_histogram(
+    "messaging.client.operation.duration",
+    unit="s",
+    description="One batch sent and acknowledged.",
+)
+notices = _meter.create_counter("alliance.notices", description="Notices, by outcome.")
+
+
+def start(service: str, endpoint: str | None, level: str = "INFO") -> None:
+    """Set up logs, and export traces and metrics to `endpoint` (OTLP over HTTP) if it is given."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_add_ids)
+    handler.setFormatter(
+        JsonFormatter(
+            "%(asctime)s %(levelname)s %(name)s %(message)s",
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+            static_fields={"service": service},
+        )
+    )
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for noisy in ("aiokafka", "pymongo", "faststream", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    if not endpoint:
+        return
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import (
+        OTLPMetricExporter,
+    )
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    resource = Resource.create({"service.name": service, "service.namespace": "alliance"})
+    tracer_provider = TracerProvider(resource=resource)
+    tracer_provider.add_span_processor(
+        BatchSpanProcessor(
+            OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces"),
+            schedule_delay_millis=1000,
+        )
+    )
+    trace.set_tracer_provider(tracer_provider)
+    reader = PeriodicExportingMetricReader(
+        OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics"),
+        export_interval_millis=10_000,
+    )
+    metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[reader]))
+
+
+def stop() -> None:
+    """Export what is left. Returns at once when telemetry is off."""
+    for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
+        if shutdown := getattr(provider, "shutdown", None):
+            shutdown()
+
+
+def instrument(app: Any) -> None:
+    """A server span for each HTTP request, if traces are exported; not for health checks."""
+    if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+
+        FastAPIInstrumentor.instrument_app(app, excluded_urls="/health/.*")
+
+
+def traceparent() -> str | None:
+    """W3C Trace Context of the current span, None outside one."""
+    if not trace.get_current_span().get_span_context().is_valid:
+        return None
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    return carrier.get("traceparent")
+
+
+@contextmanager
+def span(
+    name: str,
+    kind: SpanKind = SpanKind.INTERNAL,
+    *,
+    parent: str | None = None,
+    event_id: str | None = None,
+    **attributes: Any,
+) -> Iterator[Span]:
+    """A span under `parent` (a traceparent) or the current one; logs inside carry `event_id`.
+
+    Attribute names are given with `__` for the dot: `messaging__system="kafka"`.
+    """
+    context = propagate.extract({"traceparent": parent}) if parent else None
+    links = []
+    if context is not None:
+        remote = trace.get_current_span(context).get_span_context()
+        links = [Link(remote)] if remote.is_valid else []
+    token = _event.set(event_id or _event.get())
+    try:
+        with _tracer.start_as_current_span(
+            name,
+            context=context,
+            kind=kind,
+            links=links,
+            attributes={k.replace("__", "."): v for k, v in attributes.items() if v is not None},
+        ) as current:
+            yield current
+    finally:
+        _event.reset(token)
+
+
+def _add_ids(record: logging.LogRecord) -> bool:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        record.trace_id = format(context.trace_id, "032x")
+        record.span_id = format(context.span_id, "016x")
+    if event_id := _event.get():
+        record.event_id = event_id
+    return True

@@ -1,0 +1,257 @@
+"""The unit of work: one transaction that changes state and appends the events that say so.
+
+Commands load with `get`, `require` and `find`, decide with their model, and `record` what they
+decided. `record` evolves every document the event touches and appends it to the log; all of it
+is written at once in `flush`, with the version of each document checked. Nobody else touches the
+log or a folded collection.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict
+from pymongo import InsertOne, ReplaceOne
+
+from shared import telemetry
+from shared.errors import EventTooLarge, NotFound, VersionConflict
+from shared.events.envelope import LEAF_LIMIT, Envelope, rfc3339
+from shared.events.ids import Id, event_id_after
+from shared.events.registry import Event
+from shared.log import LOCK, LOG, Folded, Held, Records, State, entry, held
+from shared.mongo import Session, Store
+
+S = TypeVar("S", bound=State)
+
+
+class Command(BaseModel):
+    """What is asked for; a field that is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: `member:<id>`, `operator:<name>`, `service:<name>`.
+
+    `member_id` is the member it acts for, None for operators and services.
+    """
+
+    name: str
+    member_id: str | None = None
+    roles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a command was started by: the event it reacts to, if any, and the whole it belongs to.
+
+    `own` says that the event stands in this service's own log, so its effects must come after it.
+    """
+
+    correlation_id: str
+    event_id: str | None = None
+    own: bool = False
+
+
+class UnitOfWork:
+    """One transaction of one service. `now` is the moment of the command, decided once, outside."""
+
+    def __init__(
+        self,
+        store: Store,
+        session: Session,
+        records: Records,
+        *,
+        actor: Actor,
+        cause: Cause,
+        now: datetime,
+    ) -> None:
+        self.store = store
+        self.session = session
+        self.records = records
+        self.actor = actor
+        self.now = now
+        self.reacting_to: Envelope | None = None
+        self.if_match: int | None = None
+        self.answered: int | None = None
+        self._cause = cause
+        self._held: dict[tuple[str, str], Held[Any]] = {}
+        self._changed: dict[tuple[str, str], Folded[Any]] = {}
+        self._entries: list[dict[str, Any]] = []
+        self._recorded = 0
+
+    @property
+    def recorded(self) -> int:
+        """How many events this unit of work has recorded."""
+        return self._recorded
+
+    def react(self, actor: Actor, envelope: Envelope) -> None:
+        """What is recorded from here on is this actor's, because of this foreign event."""
+        self.actor = actor
+        self.reacting_to = envelope
+        self._cause = Cause(envelope.correlation_id, envelope.id)
+
+    async def get(self, collection: Folded[S], key: str) -> S | None:
+        """The state of one document, as this transaction sees it; None where there is none."""
+        return (await self._hold(collection, key)).state
+
+    async def require(self, collection: Folded[S], key: str) -> S:
+        """The state of one document. Raises NotFound."""
+        state = await self.get(collection, key)
+        if state is None:
+            raise NotFound(collection.state.what, key)
+        return state
+
+    async def find(
+        self,
+        collection: Folded[S],
+        query: dict[str, Any],
+        sort: str = "_id",
+        limit: int = 0,
+    ) -> list[S]:
+        """The states a query finds, in the order of `sort`, what was recorded here included."""
+        await self.flush()
+        cursor = self.store[collection.name].find(query, session=self.session).sort(sort, 1)
+        return [
+            cast(S, self._keep(collection, document).state)
+            for document in await cursor.to_list(limit or None)
+        ]
+
+    async def target(self, collection: Folded[S], key: str) -> S:
+        """The state of the document that the command is about: its revision must be `if_match`,
+        where the caller gave one.
+
+        Raises NotFound and VersionConflict.
+        """
+        state = await self.require(collection, key)
+        current = self.revision(collection, key)
+        if self.if_match not in (None, current):
+            raise VersionConflict(collection.state.what, key, current, self.if_match)
+        return state
+
+    def revision(self, collection: Folded[Any], key: str) -> int:
+        """The revision of a document that was loaded here."""
+        return self._held[collection.name, key].revision
+
+    async def record(self, collection: Folded[S], *events: Event) -> S:
+        """Append events to the log and evolve all they touch; the new state of the last one's
+        document in `collection`.
+
+        Raises EventTooLarge.
+        """
+        key = ""
+        for event in events:
+            await self._record(event)
+            key = next(collection.touched(event), key)
+        state = await self.require(collection, key)
+        self.answered = self.revision(collection, key)
+        return state
+
+    async def _record(self, event: Event) -> None:
+        if event.owner != self.records.service:
+            raise TypeError(
+                f"{event.type} is recorded by {event.owner}, not {self.records.service}"
+            )
+        touched = [(c, key, await self._hold(c, key)) for c, key in self.records.touched(event)]
+        subject = next((h for _, key, h in touched if key == event.subject), None)
+        if subject is None:
+            raise TypeError(f"no collection of {self.records.service} holds {event.type}'s subject")
+        cause = self._cause.event_id
+        event_id = event_id_after(
+            cause if self._cause.own else None, *(h.last_event for _, _, h in touched)
+        )
+        envelope = Envelope(
+            id=event_id,
+            source=f"/{self.records.service}",
+            type=event.ce_type(),
+            subject=event.subject,
+            subject_version=subject.subject_version + 1,
+            time=rfc3339(self.now),
+            actor=self.actor.name,
+            correlation_id=self._cause.correlation_id,
+            causation_id=cause,
+            traceparent=telemetry.traceparent(),
+            data=event.data(),
+        )
+        if len(envelope.data.encode()) > LEAF_LIMIT - 1_000:
+            raise EventTooLarge(
+                f"{event.type} would be {len(envelope.data.encode()):,} bytes long, "
+                f"allowed: {LEAF_LIMIT - 1_000:,}"
+            )
+        for collection, key, document in touched:
+            document.fold(collection, event, key, event_id)
+            self._changed[collection.name, key] = collection
+        self._entries.append(entry(envelope))
+        self._recorded += 1
+        if cause is None:  # what the same command records next follows from its first event
+            self._cause = Cause(self._cause.correlation_id, event_id, own=True)
+
+    async def learn(self, event: Event) -> None:
+        """Fold the foreign event this reacts to into this service's foreign collections.
+
+        A version that is not above the one already known is old news and changes nothing.
+        """
+        envelope = self.reacting_to
+        assert envelope is not None, "only a handler learns"
+        for collection, key in self.records.touched(event):
+            document = await self._hold(collection, key)
+            if event.subject == key and envelope.subject_version <= document.subject_version:
+                continue
+            document.fold(collection, event, key, envelope.id)
+            if event.subject == key:
+                document.subject_version = envelope.subject_version
+            self._changed[collection.name, key] = collection
+
+    async def lock(self, collection: Folded[Any], key: str) -> None:
+        """Collide with any transaction that changes or locks the same document.
+
+        For a decision that rests on a document it does not change: without it, two such
+        transactions could each rest on what the other is about to change (write skew).
+        """
+        await self.flush()
+        await self.store[collection.name].update_one(
+            {"_id": key}, {"$inc": {LOCK: 1}}, session=self.session
+        )
+
+    async def flush(self) -> None:
+        """Write what changed since the last flush. Raises VersionConflict."""
+        entries, self._entries = self._entries, []
+        changed, self._changed = self._changed, {}
+        if entries:
+            await self.store[LOG].insert_many(entries, session=self.session)
+        writes: dict[str, list[InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]]]] = {}
+        for (name, key), _collection in changed.items():
+            document = self._held[name, key]
+            writes.setdefault(name, []).append(
+                ReplaceOne({"_id": key, "revision": document.stored}, document.document(key))
+                if document.stored
+                else InsertOne(document.document(key))
+            )
+            document.stored = document.revision
+        for name, batch in writes.items():
+            done = await self.store[name].bulk_write(batch, session=self.session)
+            if done.matched_count + done.inserted_count != len(batch):
+                raise VersionConflict(name, "document", current=-1)
+
+    async def _hold(self, collection: Folded[S], key: str) -> Held[S]:
+        if (collection.name, key) not in self._held:
+            document = await self.store[collection.name].find_one(
+                {"_id": key}, session=self.session
+            )
+            if document is None:
+                self._held[collection.name, key] = Held()
+            else:
+                self._keep(collection, document)
+        return self._held[collection.name, key]
+
+    def _keep(self, collection: Folded[S], document: dict[str, Any]) -> Held[S]:
+        key = (collection.name, document["_id"])
+        if key not in self._held or self._held[key].state is None:
+            self._held[key] = held(collection, document)
+        return self._held[key]
+
+
+def new_correlation() -> str:
+    """A correlation id for a command that was started by nobody else's."""
+    return str(Id.new())

@@ -1,0 +1,1 @@
+"""The local stack, tested on the real parts."""

@@ -1,0 +1,167 @@
+"""A process is started, found again, and stopped for certain; and never another one in its place."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.local.processes import (
+    Process,
+    ProcessFailed,
+    answers,
+    free_port,
+    python_module,
+)
+
+SLEEP = "import time; print('awake', flush=True); time.sleep(60)"
+DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
+PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); {SLEEP}"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[object]:
+    """Makes a process of a line of Python, ended with the test."""
+    made: list[Process] = []
+
+    def make(code: str, name: str = "sleeper") -> Process:
+        made.append(Process(name, [*python_module("this")[:1], "-c", code], root=tmp_path))
+        return made[-1]
+
+    yield make
+    for process in made:
+        process.kill()
+
+
+def runs(pid: int) -> bool:
+    """A zombie has ended; who reaps an orphan is the machine's business."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def awake(process: Process) -> bool:
+    return "awake" in process.log_tail()
+
+
+def test_process_is_found_and_stopped_by_a_second_object_of_its_name(run) -> None:
+    """Name and root are enough to find it: nothing depends on the object that started it."""
+    run(SLEEP).start()
+    other = run(SLEEP)
+    assert other.alive()
+    with pytest.raises(ProcessFailed, match="runs already"):
+        other.start()
+    pid = other.pid
+    other.stop()
+    assert not other.alive()
+    assert not psutil.pid_exists(pid)
+
+
+def test_recycled_pid_is_not_killed(run) -> None:
+    """A pid file that names a living pid with another start time is another program's: it is left alone."""
+    innocent = run(SLEEP, "innocent")
+    innocent.start()
+    gone = run(SLEEP, "gone")
+    started = psutil.Process(innocent.pid).create_time()
+    gone.pid_file.write_text(json.dumps({"pid": innocent.pid, "started": started - 100}))
+    assert not gone.alive()
+    gone.stop()
+    gone.kill()
+    assert innocent.alive()
+    assert not gone.pid_file.exists()
+
+
+def test_stale_and_broken_pid_files_do_not_stop_a_start(run) -> None:
+    """What a crash left in the pid file, half a line or a dead pid, is no running process."""
+    process = run(SLEEP)
+    for left in ("", "{", "[]", json.dumps({"pid": 2**22 + 1, "started": 1.0})):
+        process.pid_file.write_text(left)
+        assert not process.alive()
+    process.start()
+    assert process.alive()
+
+
+def test_process_that_ends_early_is_reported_at_once_with_the_end_of_its_log(
+    run,
+) -> None:
+    """No waiting for the timeout: the error has the exit code and what the program said last."""
+    process = run("print('the disk is full'); raise SystemExit(3)")
+    process.start()
+    begun = time.monotonic()
+    with pytest.raises(ProcessFailed, match=r"(?s)code 3 before it was ready.*the disk is full"):
+        process.wait_ready(free_port(), timeout=20)
+    assert time.monotonic() - begun < 10
+
+
+def test_process_that_never_gets_ready_is_reported_with_the_end_of_its_log(run) -> None:
+    """After the timeout the error says how long was waited and quotes the log."""
+    process = run(SLEEP)
+    process.start()
+    with pytest.raises(ProcessFailed, match=r"(?s)not ready after 0.5 s.*awake"):
+        process.wait_ready(free_port(), timeout=0.5)
+
+
+def test_deaf_process_is_killed_after_the_grace(run) -> None:
+    """One that ignores SIGTERM gets its grace and then SIGKILL."""
+    process = run(DEAF)
+    process.start()
+    process.wait_ready(lambda: awake(process))
+    pid = process.pid
+    process.stop(grace=0.3)
+    assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_children_end_with_their_parent(run, end: str) -> None:
+    """No orphan is left behind, whichever way the parent goes."""
+    process = run(PARENT)
+    process.start()
+    process.wait_ready(lambda: process.log_tail().count("awake") == 2)
+    family = [
+        process.pid,
+        *(child.pid for child in psutil.Process(process.pid).children()),
+    ]
+    assert len(family) == 2
+    getattr(process, end)()
+    assert not any(map(runs, family))
+
+
+def test_paused_process_goes_on_when_resumed_and_can_be_stopped_while_paused(
+    run,
+) -> None:
+    """Paused is alive and still; stopping one that is paused does not wait for the grace."""
+    process = run("import itertools, time\nfor n in itertools.count(): print(n, flush=True); time.sleep(0.01)")
+    process.start()
+    process.wait_ready(lambda: bool(process.log_tail()))
+    process.pause()
+    time.sleep(0.1)
+    still = process.log_tail(1)
+    time.sleep(0.2)
+    assert process.alive()
+    assert process.log_tail(1) == still
+    process.resume()
+    process.wait_ready(lambda: process.log_tail(1) != still, timeout=5)
+    process.pause()
+    begun = time.monotonic()
+    process.stop(grace=20)
+    assert time.monotonic() - begun < 10
+    assert not process.alive()
+
+
+def test_taken_port_is_not_offered(run, tmp_path: Path) -> None:
+    """The preferred port is given while it is free, another one when somebody listens there."""
+    port = free_port()
+    assert free_port(port) == port
+    server = Process(
+        "server",
+        python_module("http.server", "--bind", "127.0.0.1", str(port)),
+        root=tmp_path,
+    )
+    server.start()
+    try:
+        server.wait_ready(port)
+        assert answers("127.0.0.1", port)
+        assert free_port(port) != port
+    finally:
+        server.stop()
+    assert free_port(port) == port
