@@ -86,7 +86,12 @@ async def _in_transaction(request: Request, endpoint: Endpoint) -> Response:
             return _again(before, fingerprint), 0
         uow = UnitOfWork(store, session, records, actor=actor, cause=cause, now=moment)
         request.state.uow = uow
-        response = await endpoint(request)
+        try:
+            response = await endpoint(request)
+        except Refused as error:  # whoever lost a race is told what it lost against
+            if error.status == 409:
+                error.facts.setdefault("current_version", uow.target_version)
+            raise
         await uow.flush()
         if uow.answered is not None:
             response.headers["ETag"] = f'"{uow.answered}"'

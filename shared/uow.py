@@ -74,6 +74,7 @@ class UnitOfWork:
         self.now = now
         self.reacting_to: Envelope | None = None
         self.if_match: int | None = None
+        self.target_version: int | None = None
         self.answered: int | None = None
         self._cause = cause
         self._held: dict[tuple[str, str], Held[Any]] = {}
@@ -109,13 +110,15 @@ class UnitOfWork:
         query: dict[str, Any],
         sort: str = "_id",
         limit: int = 0,
+        descending: bool = False,
     ) -> list[S]:
         """The states a query finds, in the order of `sort`, what was recorded here included."""
         await self.flush()
-        cursor = self.store[collection.name].find(query, session=self.session).sort(sort, 1)
+        cursor = self.store[collection.name].find(query, session=self.session)
+        cursor = cursor.sort(sort, -1 if descending else 1).limit(limit)
         return [
             cast(S, self._keep(collection, document).state)
-            for document in await cursor.to_list(limit or None)
+            for document in await cursor.to_list(None)
         ]
 
     async def target(self, collection: Folded[S], key: str) -> S:
@@ -125,7 +128,7 @@ class UnitOfWork:
         Raises NotFound and VersionConflict.
         """
         state = await self.require(collection, key)
-        current = self.revision(collection, key)
+        current = self.target_version = self.revision(collection, key)
         if self.if_match not in (None, current):
             raise VersionConflict(collection.state.what, key, current, self.if_match)
         return state

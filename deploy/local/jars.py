@@ -66,7 +66,7 @@ def _bring(home: Path, progress: Progress) -> None:
 
 
 def check(jars: Path) -> None:
-    """Raises JarsMissing, naming the jar, unless the directory holds what the lock names, byte for byte."""
+    """Raises JarsMissing, naming the jar, unless all the lock names is there, byte for byte."""
     for wanted, coordinate in locked():
         jar = jars / _file_name(coordinate)
         if not jar.is_file():
@@ -114,11 +114,13 @@ def _by_maven(home: Path, jars: Path, *options: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise JarsMissing(f"Maven could not bring Kafka's jars (exit {done.returncode}):\n{done.stdout[-2000:]}")
+        raise JarsMissing(
+            f"Maven could not bring Kafka's jars (exit {done.returncode}):\n{done.stdout[-2000:]}"
+        )
 
 
 def _by_jgo(home: Path, jars: Path) -> None:
-    """The lock is the resolution, so jgo fetches no POM; one jar after the other was the fastest."""
+    """The lock is the resolution, so jgo fetches no POM; one jar after the other was fastest."""
     from jgo.maven import MavenContext
 
     # jgo writes straight to the final name and takes what is there, so half a jar would stay:
@@ -170,14 +172,18 @@ def _digest(path: Path) -> str:
 
 
 def main() -> None:
-    """Write the lock again: what Maven resolves for Kafka now, in its own local repository's layout."""
+    """Write the lock again from what Maven resolves for Kafka now."""
     with tempfile.TemporaryDirectory() as work:
         home, jars = Path(work), Path(work) / "jars"
         jars.mkdir()
         _by_maven(home, jars, "-Dmdep.useRepositoryLayout=true")
-        lines = sorted(f"{_coordinate(jar.relative_to(jars))} {_digest(jar)}" for jar in jars.rglob("*.jar"))
+        lines = sorted(
+            f"{_coordinate(jar.relative_to(jars))} {_digest(jar)}" for jar in jars.rglob("*.jar")
+        )
     head = [line for line in LOCK.read_text().splitlines() if line.startswith("#")]
-    LOCK.write_text("\n".join(head + [f"{line.split()[1]}  {line.split()[0]}" for line in lines]) + "\n")
+    LOCK.write_text(
+        "\n".join(head + [f"{line.split()[1]}  {line.split()[0]}" for line in lines]) + "\n"
+    )
 
 
 def _coordinate(jar: Path) -> str:

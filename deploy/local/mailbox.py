@@ -1,4 +1,6 @@
-"""A real SMTP server that keeps what it gets: `python -m deploy.local.mailbox --port 2525 --maildir DIR`.
+"""A real SMTP server that keeps what it gets.
+
+`python -m deploy.local.mailbox --host 127.0.0.1 --port 2525 --maildir DIR`
 
 Each message is in the Maildir before the sender hears 250, so a test that sees the sender succeed
 finds the mail.
@@ -41,7 +43,7 @@ class Mailbox:
         self.process = Process("mailbox", command, root=root / "run", cwd=CHECKOUT)
 
     def start(self, timeout: float = 30.0) -> None:
-        """Start it and wait, at most `timeout` seconds, until it accepts mail. Raises ProcessFailed."""
+        """Start it and wait at most `timeout` seconds until it takes mail. Raises ProcessFailed."""
         self.process.start()
         self.process.wait_ready(self.port, timeout)
 
@@ -56,13 +58,15 @@ def messages(maildir: Path) -> list[EmailMessage]:
     if not maildir.is_dir():
         return []
     box = mailbox.Maildir(maildir, create=False)
-    parsed = [message_from_bytes(box.get_bytes(key), policy=policy.default) for key in box.iterkeys()]
+    parsed = [
+        message_from_bytes(box.get_bytes(key), policy=policy.default) for key in box.iterkeys()
+    ]
     found = [message for message in parsed if isinstance(message, EmailMessage)]
     return sorted(found, key=lambda message: int(message[ARRIVAL]))
 
 
 class Keep:
-    """What the server does with a message: into the Maildir, with its envelope and place in the order."""
+    """Puts a message into the Maildir, with its envelope and its place in the order."""
 
     def __init__(self, maildir: Path) -> None:
         self._box = mailbox.Maildir(maildir, create=True)

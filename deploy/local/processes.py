@@ -11,9 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,12 +20,11 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
 
+from deploy.local.ports import answers
+
 Check = int | tuple[str, int] | Callable[[], bool]
 """What says that a process is ready: a TCP port of 127.0.0.1, a (host, port), or a function."""
 
-# Below Linux's range for outgoing connections (32768 on), so that no client socket takes the
-# port of a server which is down for a restart.
-_PORTS = range(20000, 32768)
 _START_TIME_TOLERANCE = 1.0  # seconds; the kernel's boot time moves a little as the clock is set
 _POLL = 0.02  # seconds
 # The children of this very process, by pid: it alone can reap them, whichever `Process` asks.
@@ -63,7 +60,7 @@ class Process:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and return at once; `wait_ready` waits. Raises ProcessFailed if it runs already."""
+        """Start it and return at once. Raises ProcessFailed if it runs already or cannot run."""
         if self.alive():
             raise ProcessFailed(f"{self.name} runs already, as process {self.pid}")
         self.root.mkdir(parents=True, exist_ok=True)
@@ -93,9 +90,13 @@ class Process:
         while not _answers(check):
             if not self.alive():
                 code = self._child.returncode if self._child else None
-                raise ProcessFailed(f"{self.name} ended with code {code} before it was ready{self._end_of_log()}")
+                raise ProcessFailed(
+                    f"{self.name} ended with code {code} before it was ready{self._end_of_log()}"
+                )
             if time.monotonic() > deadline:
-                raise ProcessFailed(f"{self.name} is not ready after {timeout:g} s{self._end_of_log()}")
+                raise ProcessFailed(
+                    f"{self.name} is not ready after {timeout:g} s{self._end_of_log()}"
+                )
             time.sleep(_POLL)
 
     def stop(self, grace: float = 15.0) -> None:
@@ -172,7 +173,7 @@ class Process:
             fresh.replace(self.pid_file)
 
     def _find(self) -> psutil.Process | None:
-        """The running process that the pid file names, None if there is none or it is not the same."""
+        """The running process that the pid file names; None if it is another one by now."""
         try:
             noted = json.loads(self.pid_file.read_text())
             _reap(noted["pid"])
@@ -188,17 +189,6 @@ def python_module(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def free_port(preferred: int | None = None) -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on: `preferred` when it is free, else any."""
-    for port in [preferred] * (preferred is not None) + random.sample(_PORTS, 200):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return int(probe.getsockname()[1])
-    raise ProcessFailed(f"no free port of 200 tried between {_PORTS.start} and {_PORTS.stop - 1}")
-
-
 @contextlib.contextmanager
 def alone(lock_file: Path) -> Iterator[None]:
     """Keep other processes out of the same lock file meanwhile; they wait."""
@@ -206,15 +196,6 @@ def alone(lock_file: Path) -> Iterator[None]:
     with lock_file.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
-
-
-def answers(host: str, port: int, timeout: float = 1.0) -> bool:
-    """Whether somebody accepts TCP connections there within `timeout` seconds."""
-    try:
-        with socket.create_connection((host, port), timeout):
-            return True
-    except OSError:
-        return False
 
 
 def _answers(check: Check) -> bool:
@@ -229,10 +210,14 @@ def _answers(check: Check) -> bool:
 
 
 def _wait(member: psutil.Process, timeout: float) -> None:
-    """Until it is gone; a zombie is: an orphan stays one until the machine's first process looks."""
+    """Until it is gone; a zombie is: an orphan stays one until the first process looks."""
     deadline = time.monotonic() + timeout
     with contextlib.suppress(psutil.NoSuchProcess):
-        while member.is_running() and member.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+        while (
+            member.is_running()
+            and member.status() != psutil.STATUS_ZOMBIE
+            and time.monotonic() < deadline
+        ):
             time.sleep(_POLL)
     _reap(member.pid)
 

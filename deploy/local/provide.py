@@ -23,7 +23,8 @@ from deploy.local.jars import JarsMissing, Progress
 from deploy.local.java import NoJava
 from deploy.local.kafka import SETTINGS, Kafka
 from deploy.local.mailbox import Mailbox
-from deploy.local.processes import ProcessFailed, free_port
+from deploy.local.ports import free_port
+from deploy.local.processes import ProcessFailed
 from deploy.local.stack import CACHE, ROOT, Addresses, Stack
 from deploy.local.store import REPLICA_SET, NoStore, takes_writes
 
@@ -33,7 +34,7 @@ _CONTAINER_START = 180.0  # seconds, images on the machine
 
 
 class NotProvided(RuntimeError):
-    """None of the three ways to have Kafka and MongoDB works here; the message says why for each."""
+    """None of the three ways to have Kafka and MongoDB works; the message says why for each."""
 
 
 class _NoContainers(RuntimeError):
@@ -41,8 +42,10 @@ class _NoContainers(RuntimeError):
 
 
 @contextmanager
-def provided(root: Path = ROOT, progress: Progress = lambda line: None, cache: Path = CACHE) -> Iterator[Addresses]:
-    """Kafka with its topics, MongoDB and a mailbox, until the block ends; what was started is stopped.
+def provided(
+    root: Path = ROOT, progress: Progress = lambda line: None, cache: Path = CACHE
+) -> Iterator[Addresses]:
+    """Kafka with its topics, MongoDB and a mailbox for the block; what was started is stopped.
 
     A stack that runs in `root` already is used and left running; its data stay in any case.
     Addresses that are given are used or refused, never replaced. Raises NotProvided, TopicWrong.
@@ -56,7 +59,9 @@ def _provide(started: ExitStack, root: Path, progress: Progress, cache: Path) ->
     if kafka and mongodb:
         progress(f"using {KAFKA_VARIABLE} and {MONGODB_VARIABLE} of the environment")
         return _with_topics(replace(_mailbox(started, root), kafka=kafka, mongodb=mongodb))
-    reasons = [f"the environment: set both {KAFKA_VARIABLE} (host:port) and {MONGODB_VARIABLE} (a URI)"]
+    reasons = [
+        f"the environment: set both {KAFKA_VARIABLE} (host:port) and {MONGODB_VARIABLE} (a URI)"
+    ]
     stack = Stack(root, cache)
     try:
         ran = stack.running()
@@ -72,7 +77,9 @@ def _provide(started: ExitStack, root: Path, progress: Progress, cache: Path) ->
         reasons.append(f"testcontainers, where a Docker engine answers: {error}")
     else:
         return _with_topics(addresses)
-    raise NotProvided("no Kafka and MongoDB to work with; each of these would do:\n- " + "\n- ".join(reasons))
+    raise NotProvided(
+        "no Kafka and MongoDB to work with; each of these would do:\n- " + "\n- ".join(reasons)
+    )
 
 
 def _with_topics(addresses: Addresses) -> Addresses:
@@ -99,7 +106,7 @@ def _mailbox(started: ExitStack, root: Path) -> Addresses:
 
 
 def _containers(started: ExitStack, root: Path, progress: Progress) -> Addresses:
-    """One broker and one MongoDB from their official images, with the settings of the local stack."""
+    """One broker and one MongoDB from their official images, with the local stack's settings."""
     try:
         import docker  # type: ignore[import-untyped,unused-ignore]
         from testcontainers.core.container import DockerContainer
@@ -109,7 +116,9 @@ def _containers(started: ExitStack, root: Path, progress: Progress) -> Addresses
     try:
         docker.from_env(timeout=5).ping()
         broker = DockerContainer(KAFKA_IMAGE).with_envs(**broker_environment(kafka.bootstrap))
-        store = DockerContainer(MONGODB_IMAGE).with_command(f"--replSet {REPLICA_SET} --bind_ip_all")
+        store = DockerContainer(MONGODB_IMAGE).with_command(
+            f"--replSet {REPLICA_SET} --bind_ip_all"
+        )
         progress(f"starting {KAFKA_IMAGE} and {MONGODB_IMAGE}")
         started.enter_context(broker.with_bind_ports(9092, kafka.port))
         started.enter_context(store.with_bind_ports(27017, port))
@@ -123,7 +132,9 @@ def _containers(started: ExitStack, root: Path, progress: Progress) -> Addresses
 
 def broker_environment(advertised: str) -> dict[str, str]:
     """The broker's settings as Kafka's official image takes them: `log.dirs` is KAFKA_LOG_DIRS."""
-    text = SETTINGS.format(port=9092, controller_port=9093, advertised=advertised, data="/tmp/kafka")
+    text = SETTINGS.format(
+        port=9092, controller_port=9093, advertised=advertised, data="/tmp/kafka"
+    )
     text = text.replace("CLIENT://127.0.0.1:9092,", "CLIENT://0.0.0.0:9092,")
     settings = dict(line.split("=", 1) for line in text.splitlines() if not line.startswith("#"))
     return {f"KAFKA_{name.replace('.', '_').upper()}": value for name, value in settings.items()}
@@ -133,7 +144,9 @@ def _until(check: Callable[[], bool], what: str) -> None:
     """Raises TimeoutError."""
     deadline = time.monotonic() + _CONTAINER_START
     while time.monotonic() < deadline:
-        with suppress(OSError, struct.error):  # a port mapped by Docker is open before its server is
+        with suppress(
+            OSError, struct.error
+        ):  # a port mapped by Docker is open before its server is
             if check():
                 return
         time.sleep(0.2)

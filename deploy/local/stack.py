@@ -14,7 +14,8 @@ from deploy.local import java, store, topics
 from deploy.local.jars import Progress
 from deploy.local.kafka import Kafka
 from deploy.local.mailbox import Mailbox
-from deploy.local.processes import Process, alone, free_port
+from deploy.local.ports import free_port
+from deploy.local.processes import Process, alone
 from deploy.local.store import Store
 
 CHECKOUT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ class NotStarted(RuntimeError):
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the parts are: Kafka's host:port, MongoDB's URI, the mail server and the mail it got."""
+    """Where the parts are: Kafka's host:port, MongoDB's URI, the mail server and its mail."""
 
     kafka: str
     mongodb: str
@@ -82,7 +83,9 @@ class Stack:
         NoJava, JarsMissing, NoStore, ProcessFailed, TopicWrong.
         """
         with alone(self.root / "stack.lock"):
-            if (noted := self._noted()) and noted != self._ports:  # another process started it since
+            if (
+                noted := self._noted()
+            ) and noted != self._ports:  # another process started it since
                 self._use(noted)
             if not self.running():
                 (

@@ -25,7 +25,7 @@ class NoStore(RuntimeError):
 
 
 def server() -> Path:
-    """The program to run: the one ALLIANCE_STORE_SERVER names, `mongod` on the PATH, or SecantusDB's.
+    """The program to run: what ALLIANCE_STORE_SERVER names, `mongod` on the PATH, or SecantusDB's.
 
     Raises NoStore, saying how to get one.
     """
@@ -38,7 +38,9 @@ def server() -> Path:
     for program in ("mongod", "secantusd-py"):
         if found := shutil.which(program, path=here):
             return Path(found)
-    raise NoStore("no MongoDB server: `mongod` is not on the PATH and the package secantusdb is not installed")
+    raise NoStore(
+        "no MongoDB server: `mongod` is not on the PATH and the package secantusdb is not installed"
+    )
 
 
 class Store:
@@ -71,7 +73,8 @@ class Store:
         program = server()
         if (made_by := self._made_by()) not in (None, program.name):
             raise NoStore(
-                f"the data in {self.data} are {made_by}'s and {program.name} would run: wipe, or run {made_by}"
+                f"the data in {self.data} are {made_by}'s and {program.name} would run:"
+                f" wipe, or run {made_by}"
             )
         (self.data / "data").mkdir(parents=True, exist_ok=True)
         self._server_note.write_text(program.name)
@@ -96,7 +99,9 @@ def takes_writes(port: int, member: str | None = None) -> bool:
     to be a replica set of one, and one that moved is told its new port.
     """
     address = f"mongodb://127.0.0.1:{port}/?directConnection=true"
-    with MongoClient[dict[str, Any]](address, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000) as client:
+    with MongoClient[dict[str, Any]](
+        address, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000
+    ) as client:
         try:
             if bool(client.admin.command("hello").get("isWritablePrimary")):
                 return True
@@ -148,7 +153,9 @@ def _knows(program: Path, flag: str) -> bool:
     """Whether it has a flag; the Python server has it, and would take 1 s to say so."""
     if program.name == "secantusd-py":
         return True
-    said = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=60, check=False)
+    said = subprocess.run(
+        [program, "--help"], capture_output=True, text=True, timeout=60, check=False
+    )
     return flag in said.stdout + said.stderr
 
 

@@ -42,10 +42,16 @@ class Topic:
 def table(path: Path = TABLE) -> list[Topic]:
     """The topics that the table names."""
     groups = tomllib.loads(path.read_text()).values()
-    return [Topic(name, group["partitions"], group["settings"]) for group in groups for name in group["topics"]]
+    return [
+        Topic(name, group["partitions"], group["settings"])
+        for group in groups
+        for name in group["topics"]
+    ]
 
 
-async def apply(bootstrap: str, wanted: Sequence[Topic] | None = None, replicas: int = 1) -> list[str]:
+async def apply(
+    bootstrap: str, wanted: Sequence[Topic] | None = None, replicas: int = 1
+) -> list[str]:
     """Create the topics that are missing and return their names; may be run again at any time.
 
     Raises TopicWrong when one that exists differs, KafkaError when the broker refuses one.
@@ -62,7 +68,10 @@ async def apply(bootstrap: str, wanted: Sequence[Topic] | None = None, replicas:
 async def _create(admin: AIOKafkaAdminClient, missing: list[Topic], replicas: int) -> list[str]:
     if not missing:
         return []
-    new = [NewTopic(topic.name, topic.partitions, replicas, topic_configs=topic.settings) for topic in missing]
+    new = [
+        NewTopic(topic.name, topic.partitions, replicas, topic_configs=topic.settings)
+        for topic in missing
+    ]
     answer = await admin.create_topics(new)
     created = []
     for name, code, *reason in answer.topic_errors:
@@ -91,7 +100,9 @@ async def _check(admin: AIOKafkaAdminClient, existing: list[Topic]) -> None:
 
 
 async def _settings(admin: AIOKafkaAdminClient, topics: list[Topic]) -> dict[str, dict[str, str]]:
-    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics])
+    answers = await admin.describe_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics]
+    )
     found: dict[str, dict[str, str]] = {}
     for answer in answers:
         for code, reason, _type, name, entries in answer.resources:

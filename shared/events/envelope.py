@@ -20,7 +20,7 @@ TYPE_PREFIX = "alliance."
 LEAF_LIMIT = 65_535
 """Most bytes of a leaf, so that an auditor can keep each in two bytes of length."""
 
-_TYPE = re.compile(r"^alliance\.([a-z]+(?:-[a-z]+)*)\.v([1-9]\d{0,3})$")
+_TYPE = re.compile(r"^alliance\.([a-z]+(?:-[a-z]+)*)\.v([1-9][0-9]{0,3})$")
 _ID = re.compile(r"^[\x21-\x7e]{1,100}$")
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -150,9 +150,9 @@ def read_record(headers: Headers, value: bytes | None, owner: str | None = None)
         raise NotAnEvent("header ce_specversion is missing: not a CloudEvent in binary mode")
     if found["specversion"] != SPECVERSION:
         raise NotAnEvent(f"ce_specversion is {found['specversion']!r}, allowed: {SPECVERSION!r}")
-    if not _TYPE.match(_one(found, "type")):
+    if not _TYPE.fullmatch(_one(found, "type")):
         raise NotAnEvent(f"ce_type is {found['type']!r}, allowed: alliance.<name>.v<number>")
-    if not _ID.match(_one(found, "id")):
+    if not _ID.fullmatch(_one(found, "id")):
         raise NotAnEvent(f"ce_id is {found['id']!r}, allowed: 1–100 printable ASCII characters")
     if owner is not None and _one(found, "source") != f"/{owner}":
         raise NotAnEvent(f"ce_source is {found['source']!r} on the topic of /{owner}")
@@ -186,7 +186,7 @@ def _one(found: Mapping[str, str], attribute: str) -> str:
 
 def _number(found: Mapping[str, str], attribute: str, least: int) -> int:
     text = _one(found, attribute)
-    if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) >= least):
+    if not (text.isascii() and text.isdigit() and len(text) <= 20 and least <= int(text) < 2**53):
         raise NotAnEvent(f"ce_{attribute} is {text!r}, allowed: a whole number from {least}")
     return int(text)
 

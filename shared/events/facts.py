@@ -52,7 +52,7 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 LocalisedText = Annotated[dict[Language, Line1], Field(min_length=1, max_length=30)]
 """One text in one or more languages, by ISO 639 code: `{"uk": "Ірпінь", "en": "Irpin"}`."""
 
-Katottg = Annotated[str, StringConstraints(pattern=r"^UA\d{17}$")]
+Katottg = Annotated[str, StringConstraints(pattern=r"^UA[0-9]{17}$")]
 """A code of Ukraine's codifier of administrative units (KATOTTG)."""
 
 Nuts = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9A-Z]{0,3}$")]
@@ -74,7 +74,7 @@ def _decimal(pattern: re.Pattern[str], example: str) -> BeforeValidator:
     def check(given: object) -> Decimal:
         if isinstance(given, Decimal):
             given = format(given, "f")
-        if not isinstance(given, str) or not given.isascii() or not pattern.match(given):
+        if not isinstance(given, str) or not given.isascii() or not pattern.fullmatch(given):
             raise ValueError(f'must be a decimal number in a string, like "{example}"')
         return Decimal(given)
 
@@ -199,5 +199,5 @@ MilestoneStatus = Literal["scheduled", "met", "notMet", "partiallyMet"]
 Urgency = Literal["low", "normal", "high", "critical"]
 """How soon a need must be met, as its owner says."""
 
-DateText = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+DateText = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 """A calendar day, ISO 8601."""

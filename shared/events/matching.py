@@ -193,7 +193,7 @@ class NeedCovered(Event, type="need-covered", version=1, owner="matching", subje
 
 
 class RatesSet(Event, type="rates-set", version=1, owner="matching", subject="rates_id"):
-    """Exchange rates an operator loaded: units of each currency for one euro. Subject: the set's id."""
+    """A proposal ended because one of its ends changed. Subject: the match's id."""
 
     rates_id: RatesId
     date: DateText

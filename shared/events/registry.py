@@ -114,7 +114,7 @@ def read_event(envelope: Envelope) -> Event:
     while (name, version) in _upcasts:
         data, version = json.dumps(_upcasts[name, version](_object(data))), version + 1
     try:
-        event = _classes[name, version].model_validate_json(data)
+        event = _classes[name, version].model_validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = "/".join(map(str, first["loc"])) or "(the whole)"

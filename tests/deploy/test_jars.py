@@ -56,12 +56,12 @@ def test_changed_jar_is_refused_by_name(tmp_path: Path) -> None:
         (tmp_path / jar.name).symlink_to(jar)
     jars.check(tmp_path)
     (tmp_path / "kafka-clients-4.1.1.jar").unlink()
-    with pytest.raises(jars.JarsMissing, match="kafka-clients-4.1.1.jar was not downloaded"):
+    with pytest.raises(jars.JarsMissing, match=r"kafka-clients-4\.1\.1\.jar was not downloaded"):
         jars.check(tmp_path)
     (tmp_path / "kafka-clients-4.1.1.jar").write_bytes(b"PK something else")
     with pytest.raises(
         jars.JarsMissing,
-        match=r"kafka-clients-4.1.1.jar has the SHA-256 \w{64}, and .* wants \w{64}",
+        match=r"clients-4\.1\.1\.jar has the SHA-256 \w{64}, and .* wants \w{64}",
     ):
         jars.check(tmp_path)
 
@@ -74,7 +74,9 @@ def test_without_java_on_the_path_the_packaged_one_is_used() -> None:
     assert found.version >= java.OLDEST
 
 
-def test_java_that_is_too_old_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_java_that_is_too_old_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Java 8 calls itself 1.8: it is on the PATH and not taken."""
     old = tmp_path / "java"
     old.write_text("#!/bin/sh\necho 'openjdk version \"1.8.0_392\"' >&2\n")

@@ -7,7 +7,9 @@ from deploy.local.mailbox import messages
 from deploy.local.stack import Stack
 
 
-def a_mail(subject: str, to: str = "mayor@irpin.example", text: str = "Потрібна допомога") -> EmailMessage:
+def a_mail(
+    subject: str, to: str = "mayor@irpin.example", text: str = "Потрібна допомога"
+) -> EmailMessage:
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = "notify@alliance.example", to, subject
     mail.set_content(text)
@@ -33,7 +35,9 @@ def test_mail_shows_its_envelope_and_survives_a_restart(stack: Stack) -> None:
     addresses = stack.addresses
     for subject in ("before", "after"):
         with smtplib.SMTP(addresses.smtp_host, addresses.smtp_port) as server:
-            server.send_message(a_mail(subject), to_addrs=["mayor@irpin.example", "hidden@lviv.example"])
+            server.send_message(
+                a_mail(subject), to_addrs=["mayor@irpin.example", "hidden@lviv.example"]
+            )
         stack.mailbox.stop()
         stack.mailbox.start()
     *_, first, last = messages(addresses.maildir)

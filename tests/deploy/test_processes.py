@@ -1,28 +1,24 @@
-"""A process is started, found again, and stopped for certain; and never another one in its place."""
+"""A process is started, found again and stopped for certain, and never another in its place."""
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 
-from deploy.local.processes import (
-    Process,
-    ProcessFailed,
-    answers,
-    free_port,
-    python_module,
-)
+from deploy.local.ports import answers, free_port
+from deploy.local.processes import Process, ProcessFailed, python_module
 
+Run = Callable[..., Process]
 SLEEP = "import time; print('awake', flush=True); time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
 PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); {SLEEP}"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[object]:
+def run(tmp_path: Path) -> Iterator[Run]:
     """Makes a process of a line of Python, ended with the test."""
     made: list[Process] = []
 
@@ -37,14 +33,14 @@ def run(tmp_path: Path) -> Iterator[object]:
 
 def runs(pid: int) -> bool:
     """A zombie has ended; who reaps an orphan is the machine's business."""
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return bool(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
 
 
 def awake(process: Process) -> bool:
     return "awake" in process.log_tail()
 
 
-def test_process_is_found_and_stopped_by_a_second_object_of_its_name(run) -> None:
+def test_process_is_found_and_stopped_by_a_second_object_of_its_name(run: Run) -> None:
     """Name and root are enough to find it: nothing depends on the object that started it."""
     run(SLEEP).start()
     other = run(SLEEP)
@@ -57,8 +53,8 @@ def test_process_is_found_and_stopped_by_a_second_object_of_its_name(run) -> Non
     assert not psutil.pid_exists(pid)
 
 
-def test_recycled_pid_is_not_killed(run) -> None:
-    """A pid file that names a living pid with another start time is another program's: it is left alone."""
+def test_recycled_pid_is_not_killed(run: Run) -> None:
+    """A living pid with another start time than noted is another program's: left alone."""
     innocent = run(SLEEP, "innocent")
     innocent.start()
     gone = run(SLEEP, "gone")
@@ -71,7 +67,7 @@ def test_recycled_pid_is_not_killed(run) -> None:
     assert not gone.pid_file.exists()
 
 
-def test_stale_and_broken_pid_files_do_not_stop_a_start(run) -> None:
+def test_stale_and_broken_pid_files_do_not_stop_a_start(run: Run) -> None:
     """What a crash left in the pid file, half a line or a dead pid, is no running process."""
     process = run(SLEEP)
     for left in ("", "{", "[]", json.dumps({"pid": 2**22 + 1, "started": 1.0})):
@@ -82,7 +78,7 @@ def test_stale_and_broken_pid_files_do_not_stop_a_start(run) -> None:
 
 
 def test_process_that_ends_early_is_reported_at_once_with_the_end_of_its_log(
-    run,
+    run: Run,
 ) -> None:
     """No waiting for the timeout: the error has the exit code and what the program said last."""
     process = run("print('the disk is full'); raise SystemExit(3)")
@@ -93,7 +89,7 @@ def test_process_that_ends_early_is_reported_at_once_with_the_end_of_its_log(
     assert time.monotonic() - begun < 10
 
 
-def test_process_that_never_gets_ready_is_reported_with_the_end_of_its_log(run) -> None:
+def test_process_that_never_gets_ready_is_reported_with_the_end_of_its_log(run: Run) -> None:
     """After the timeout the error says how long was waited and quotes the log."""
     process = run(SLEEP)
     process.start()
@@ -101,7 +97,7 @@ def test_process_that_never_gets_ready_is_reported_with_the_end_of_its_log(run) 
         process.wait_ready(free_port(), timeout=0.5)
 
 
-def test_deaf_process_is_killed_after_the_grace(run) -> None:
+def test_deaf_process_is_killed_after_the_grace(run: Run) -> None:
     """One that ignores SIGTERM gets its grace and then SIGKILL."""
     process = run(DEAF)
     process.start()
@@ -112,7 +108,7 @@ def test_deaf_process_is_killed_after_the_grace(run) -> None:
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_children_end_with_their_parent(run, end: str) -> None:
+def test_children_end_with_their_parent(run: Run, end: str) -> None:
     """No orphan is left behind, whichever way the parent goes."""
     process = run(PARENT)
     process.start()
@@ -127,10 +123,12 @@ def test_children_end_with_their_parent(run, end: str) -> None:
 
 
 def test_paused_process_goes_on_when_resumed_and_can_be_stopped_while_paused(
-    run,
+    run: Run,
 ) -> None:
     """Paused is alive and still; stopping one that is paused does not wait for the grace."""
-    process = run("import itertools, time\nfor n in itertools.count(): print(n, flush=True); time.sleep(0.01)")
+    process = run(
+        "import itertools, time\nfor n in itertools.count(): print(n, flush=True); time.sleep(0.01)"
+    )
     process.start()
     process.wait_ready(lambda: bool(process.log_tail()))
     process.pause()
@@ -148,7 +146,7 @@ def test_paused_process_goes_on_when_resumed_and_can_be_stopped_while_paused(
     assert not process.alive()
 
 
-def test_taken_port_is_not_offered(run, tmp_path: Path) -> None:
+def test_taken_port_is_not_offered(run: Run, tmp_path: Path) -> None:
     """The preferred port is given while it is free, another one when somebody listens there."""
     port = free_port()
     assert free_port(port) == port

@@ -5,13 +5,15 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pymongo import MongoClient
 
-from deploy.local.processes import free_port, python_module
+from deploy.local.ports import free_port
+from deploy.local.processes import python_module
 from deploy.local.stack import Addresses, NotStarted, Stack
 from deploy.local.store import SERVER_VARIABLE, NoStore, Store
 
@@ -33,7 +35,7 @@ async def read_at(kafka: str, offset: int) -> bytes:
 def committed(addresses: Addresses, _id: str) -> None:
     """One transaction over two collections, acknowledged as the services ask for it."""
     with (
-        MongoClient(addresses.mongodb, w="majority", journal=True) as client,
+        MongoClient[dict[str, Any]](addresses.mongodb, w="majority", journal=True) as client,
         client.start_session() as session,
         session.start_transaction(),
     ):
@@ -42,21 +44,25 @@ def committed(addresses: Addresses, _id: str) -> None:
 
 
 def kept(addresses: Addresses, _id: str) -> bool:
-    with MongoClient(addresses.mongodb) as client:
-        return all(collection.find_one({"_id": _id}) for collection in (client.deploy.state, client.deploy.log))
+    with MongoClient[dict[str, Any]](addresses.mongodb) as client:
+        return all(
+            collection.find_one({"_id": _id})
+            for collection in (client.deploy.state, client.deploy.log)
+        )
 
 
 def remains(root: Path) -> list[psutil.Process]:
     """Processes whose command or working directory names the stack's root."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        if str(root) in " ".join(process.info["cmdline"] or []) and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process)
-    return found
+    return [
+        process
+        for process in psutil.process_iter(["cmdline", "status"])
+        if str(root) in " ".join(process.info["cmdline"] or [])
+        and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
 
 
 def test_restart_keeps_what_broker_and_store_had(stack: Stack) -> None:
-    """After stop and start the record is at its offset, the transaction is there, the addresses are the same."""
+    """After stop and start record, transaction and addresses are what they were."""
     addresses, value = stack.addresses, uuid.uuid4().bytes
     offset = asyncio.run(published(addresses.kafka, value))
     committed(addresses, value.hex())
@@ -82,8 +88,13 @@ def test_killed_broker_and_store_keep_what_they_acknowledged(stack: Stack) -> No
 
 def test_another_process_finds_the_stack(stack: Stack) -> None:
     """`alliance status` knows nothing but the root."""
-    code = f"from deploy.local.stack import *; s = Stack.attach(Path({str(stack.root)!r})); print(s.running(), s.addresses)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    code = (
+        "from deploy.local.stack import *;"
+        f"s = Stack.attach(Path({str(stack.root)!r})); print(s.running(), s.addresses)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert said.strip() == f"True {stack.addresses}"
 
 
@@ -103,11 +114,13 @@ def test_start_of_a_running_stack_starts_nothing(stack: Stack) -> None:
 def test_leftovers_of_a_crashed_stack_are_cleaned_by_the_next_start(
     tmp_path: Path,
 ) -> None:
-    """Its starter is gone, the broker died, a service and the store run on: start ends them and begins anew."""
+    """The broker died, a service and the store run on: start ends them and begins anew."""
     code = (
-        "import os; from deploy.local.stack import *; from deploy.local.processes import free_port, python_module;"
+        "import os; from deploy.local.stack import *;"
+        "from deploy.local.processes import python_module;"
         f"s = Stack(Path({str(tmp_path)!r})); s.start(); s.kafka.process.kill();"
-        "s.process('service', python_module('http.server', '--bind', '127.0.0.1', '0')).start(); os._exit(9)"
+        "s.process('service', python_module('http.server', '--bind', '127.0.0.1', '0')).start();"
+        "os._exit(9)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
     crashed = Stack.attach(tmp_path)
@@ -128,7 +141,9 @@ def test_leftovers_of_a_crashed_stack_are_cleaned_by_the_next_start(
     assert [path.name for path in tmp_path.iterdir()] == ["stack.lock"]
 
 
-def test_what_is_missing_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_said_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A store server that does not exist stops the start at once, with no broker left behind."""
     monkeypatch.setenv(SERVER_VARIABLE, "no-such-server")
     with pytest.raises(NoStore, match="no-such-server"):
@@ -137,9 +152,9 @@ def test_what_is_missing_is_said_before_anything_starts(tmp_path: Path, monkeypa
 
 
 def test_data_of_another_server_are_refused(tmp_path: Path) -> None:
-    """Two builds of a server must not share a data directory: the error names both, and what to do."""
+    """Two servers must not share a data directory: the error names both, and what to do."""
     store = Store(tmp_path, free_port())
     store.data.mkdir()
     (store.data / "made-by").write_text("secantusd-elsewhere")
-    with pytest.raises(NoStore, match="are secantusd-elsewhere's and .* would run: wipe, or run"):
+    with pytest.raises(NoStore, match=r"are secantusd-elsewhere's and .* would run: wipe, or run"):
         store.start()

@@ -9,7 +9,7 @@ from deploy.local.topics import Topic, TopicWrong, apply, table
 
 
 def test_table_has_the_logs_and_the_dead_letters() -> None:
-    """Four logs that are kept for ever in three partitions, and dead letters twice the size in one."""
+    """Logs are kept for ever in three partitions, dead letters, twice the size, in one."""
     topics = {topic.name: topic for topic in table()}
     assert len(topics) == 8
     for owner in ("members", "projects", "matching", "notify"):
@@ -20,7 +20,7 @@ def test_table_has_the_logs_and_the_dead_letters() -> None:
 
 
 def test_applying_again_creates_nothing(stack: Stack) -> None:
-    """The stack's start has created the table; a second run finds it right and a new topic is added alone."""
+    """The stack has created the table; a second run finds it right, a new topic is added alone."""
     assert asyncio.run(apply(stack.addresses.kafka)) == []
     extra = Topic("extra.events", 2, {"retention.ms": "-1"})
     assert asyncio.run(apply(stack.addresses.kafka, [*table(), extra])) == ["extra.events"]
@@ -28,7 +28,7 @@ def test_applying_again_creates_nothing(stack: Stack) -> None:
 
 
 def test_two_appliers_at_once_both_succeed(stack: Stack) -> None:
-    """Services that start together may both create the topics: each topic is created by one of them."""
+    """Services that start together may both create topics: each is created by one of them."""
     wanted = [Topic(f"race-{number}.events", 1, {}) for number in range(6)]
 
     async def both() -> list[list[str]]:
@@ -58,7 +58,7 @@ def test_two_appliers_at_once_both_succeed(stack: Stack) -> None:
 def test_wrong_setting_of_an_existing_topic_is_named(
     stack: Stack, present: Topic, setting: str, found: str, wanted: str
 ) -> None:
-    """The error has the topic, the setting, what was found and what is wanted; nothing is changed."""
+    """The error has topic, setting, what was found and what is wanted; nothing is changed."""
     asyncio.run(apply(stack.addresses.kafka, [present]))
     right = Topic(present.name, 3, {"retention.ms": "-1"})
     with pytest.raises(

@@ -1,0 +1,96 @@
+"""HTTP of projects."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+
+from services.projects import commands
+from services.projects.commands import (
+    AmendNeed,
+    CompleteProject,
+    PostNeed,
+    RecordMilestone,
+    StartProject,
+    VerifyCompletion,
+    WithdrawNeed,
+)
+from services.projects.model import Need, Status
+from services.projects.store import needs
+from shared.events.facts import Katottg, ProjectSector
+from shared.events.ids import MemberId, NeedId
+from shared.http import CommandRoute, Reads, writes
+from shared.uow import UnitOfWork
+
+router = APIRouter(route_class=CommandRoute, tags=["projects"])
+
+Writes = Annotated[UnitOfWork, writes("projects:write")]
+Verifies = Annotated[UnitOfWork, writes("projects:verify")]
+
+
+@router.post("/needs", status_code=201)
+async def post_need(body: PostNeed, uow: Writes, response: Response) -> Need:
+    """Post a need, as a Ukrainian authority."""
+    need = await commands.post_need(body, uow)
+    response.headers["Location"] = f"/needs/{need.id}"
+    return need
+
+
+@router.post("/needs/{need_id}/amendments", status_code=201)
+async def amend_need(need_id: NeedId, body: AmendNeed, uow: Writes) -> Need:
+    """Change lines or urgency of a need; a line can't shrink below what is agreed."""
+    return await commands.amend_need(need_id, body, uow)
+
+
+@router.post("/needs/{need_id}/withdrawal", status_code=201)
+async def withdraw_need(need_id: NeedId, body: WithdrawNeed, uow: Writes) -> Need:
+    """Ask for it no more; open proposals are released."""
+    return await commands.withdraw_need(need_id, body, uow)
+
+
+@router.post("/needs/{need_id}/start", status_code=201)
+async def start_project(need_id: NeedId, body: StartProject, uow: Writes) -> Need:
+    """Begin work: at least one match must be agreed."""
+    return await commands.start_project(need_id, body, uow)
+
+
+@router.post("/needs/{need_id}/milestones", status_code=201)
+async def record_milestone(need_id: NeedId, body: RecordMilestone, uow: Writes) -> Need:
+    """Record a milestone's status."""
+    return await commands.record_milestone(need_id, body, uow)
+
+
+@router.post("/needs/{need_id}/completion", status_code=201)
+async def complete_project(need_id: NeedId, body: CompleteProject, uow: Writes) -> Need:
+    """End the work; say why where the final scope is not the planned one."""
+    return await commands.complete_project(need_id, body, uow)
+
+
+@router.post("/needs/{need_id}/verification", status_code=201)
+async def verify_completion(need_id: NeedId, body: VerifyCompletion, uow: Verifies) -> Need:
+    """Say what an independent monitor found."""
+    return await commands.verify_completion(need_id, body, uow)
+
+
+@router.get("/needs/{need_id}")
+async def get_need(need_id: NeedId, read: Reads) -> Need:
+    """One need, or the project it became."""
+    return await read.require(needs, need_id)
+
+
+@router.get("/needs")
+async def list_needs(
+    read: Reads,
+    status: Status | None = None,
+    sector: ProjectSector | None = None,
+    territory: Katottg | None = None,
+    authority_id: MemberId | None = None,
+    after: str = "",
+) -> list[Need]:
+    """Needs in the order of their ids, 100 at a time; a territory's code finds all below it."""
+    asked = {
+        "status": status,
+        "sector": sector,
+        "territory": territory,
+        "authority_id": authority_id,
+    }
+    return await read.find(needs, {k: v for k, v in asked.items() if v is not None}, after)

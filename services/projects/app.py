@@ -1,0 +1,9 @@
+"""projects as a process: `uvicorn services.projects.app:app`."""
+
+from services.projects import api
+from services.projects.handlers import on
+from services.projects.settings import ProjectsSettings
+from services.projects.store import RECORDS
+from shared.service import Service
+
+app = Service(ProjectsSettings.load(), RECORDS, title="Projects", routers=[api.router], on=on).app

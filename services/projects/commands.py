@@ -1,0 +1,174 @@
+"""Commands of projects: load, decide, commit."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from services.projects import model
+from services.projects.knowledge import Authority, Commitment
+from services.projects.model import Need
+from services.projects.store import authorities, commitments, needs
+from shared.errors import NotYours
+from shared.events.facts import (
+    DateText,
+    Katottg,
+    LocalisedText,
+    MilestoneStatus,
+    Money,
+    ProjectSector,
+    ProjectType,
+    RequirementLine,
+    Text,
+    Urgency,
+)
+from shared.events.ids import MemberId, NeedId
+from shared.events.projects import NeedPosted, VerificationFinding
+from shared.uow import Command, UnitOfWork
+
+Lines = Annotated[tuple[RequirementLine, ...], Field(min_length=1, max_length=200)]
+
+
+class PostNeed(Command):
+    """What an authority asks for, and where."""
+
+    place: Katottg
+    sector: ProjectSector
+    project_type: ProjectType
+    title: LocalisedText
+    description: LocalisedText | None = None
+    lines: Lines
+    urgency: Urgency = "normal"
+    urgency_reason: Text | None = None
+
+
+class AmendNeed(Command):
+    """What changes, whole, and why."""
+
+    reason: Text
+    lines: Lines | None = None
+    urgency: Urgency | None = None
+
+
+class WithdrawNeed(Command):
+    """Why it is asked for no more."""
+
+    reason: Text
+
+
+class StartProject(Command):
+    """When work began and what is planned."""
+
+    start_date: DateText
+    planned_scope: Text
+    planned_end_date: DateText | None = None
+
+
+class RecordMilestone(Command):
+    """A milestone's status as of a day."""
+
+    milestone: Annotated[int, Field(ge=1, le=1000)]
+    title: LocalisedText
+    status: MilestoneStatus
+    date: DateText
+
+
+class CompleteProject(Command):
+    """How it ended; `scope_reason` where the final scope is not the planned one."""
+
+    end_date: DateText
+    final_value: Annotated[tuple[Money, ...], Field(min_length=1, max_length=20)]
+    final_scope: Text
+    scope_reason: Text | None = None
+
+
+class VerifyCompletion(Command):
+    """What an independent monitor found."""
+
+    finding: VerificationFinding
+    report: Text
+
+
+async def post_need(command: PostNeed, uow: UnitOfWork) -> Need:
+    """Post a need of the caller's."""
+    authority = await _caller(uow)
+    need = NeedPosted(
+        need_id=NeedId.new(),
+        authority_id=authority.id,
+        territory=model.place(command.place, authority),
+        **command.model_dump(exclude={"place"}),
+    )
+    return await uow.record(needs, model.post(need, authority))
+
+
+async def amend_need(need_id: NeedId, command: AmendNeed, uow: UnitOfWork) -> Need:
+    """Change a need of the caller's; what is agreed stays covered."""
+    need, agreed = await _with_commitments(need_id, uow)
+    event = model.amend(need, _member(uow), agreed, command.reason, command.lines, command.urgency)
+    return await uow.record(needs, event)
+
+
+async def withdraw_need(need_id: NeedId, command: WithdrawNeed, uow: UnitOfWork) -> Need:
+    """Withdraw a need of the caller's."""
+    need, agreed = await _with_commitments(need_id, uow)
+    return await uow.record(needs, model.withdraw(need, _member(uow), agreed, command.reason))
+
+
+async def start_project(need_id: NeedId, command: StartProject, uow: UnitOfWork) -> Need:
+    """Begin work on a need of the caller's."""
+    need, agreed = await _with_commitments(need_id, uow)
+    event = model.start(
+        need,
+        _member(uow),
+        agreed,
+        command.start_date,
+        command.planned_scope,
+        command.planned_end_date,
+    )
+    return await uow.record(needs, event)
+
+
+async def record_milestone(need_id: NeedId, command: RecordMilestone, uow: UnitOfWork) -> Need:
+    """Record a milestone of a project of the caller's."""
+    need = await uow.target(needs, need_id)
+    milestone = model.Milestone(**command.model_dump())
+    event = model.record_milestone(need, _member(uow), milestone, uow.now.date())
+    return await uow.record(needs, event)
+
+
+async def complete_project(need_id: NeedId, command: CompleteProject, uow: UnitOfWork) -> Need:
+    """End a project of the caller's."""
+    need = await uow.target(needs, need_id)
+    event = model.complete(
+        need,
+        _member(uow),
+        command.end_date,
+        command.final_value,
+        command.final_scope,
+        command.scope_reason,
+        uow.now.date(),
+    )
+    return await uow.record(needs, event)
+
+
+async def verify_completion(need_id: NeedId, command: VerifyCompletion, uow: UnitOfWork) -> Need:
+    """Verify a completion, as a monitor that is neither owner nor donor."""
+    need = await uow.target(needs, need_id)
+    if "monitor" not in uow.actor.roles:
+        raise NotYours(f"{uow.actor.name} is no monitor")
+    event = model.verify(need, await _caller(uow), command.finding, command.report)
+    return await uow.record(needs, event)
+
+
+async def _with_commitments(need_id: NeedId, uow: UnitOfWork) -> tuple[Need, list[Commitment]]:
+    need = await uow.target(needs, need_id)
+    return need, await uow.find(commitments, {"need_id": need_id})
+
+
+async def _caller(uow: UnitOfWork) -> Authority:
+    return await uow.require(authorities, _member(uow))
+
+
+def _member(uow: UnitOfWork) -> MemberId:
+    if uow.actor.member_id is None:
+        raise NotYours(f"{uow.actor.name} acts for no member")
+    return MemberId(uow.actor.member_id)

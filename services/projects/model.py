@@ -1,0 +1,374 @@
+"""Needs and projects: state and decisions, pure."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import ClassVar, Literal
+
+from services.projects.knowledge import Authority, Commitment
+from shared.codelists import HROMADA_LEVEL, chain, places
+from shared.errors import InvalidInput, NotYours, Refused
+from shared.events.facts import (
+    Katottg,
+    LocalisedText,
+    MilestoneStatus,
+    Money,
+    ProjectSector,
+    ProjectType,
+    RequirementLine,
+    Urgency,
+)
+from shared.events.ids import MatchId, MemberId, NeedId
+from shared.events.projects import (
+    CompletionVerified,
+    MilestoneRecorded,
+    NeedAmended,
+    NeedPosted,
+    NeedWithdrawn,
+    ProjectCompleted,
+    ProjectStarted,
+    ScopeChange,
+    VerificationFinding,
+)
+from shared.lines import Line, check_amount, check_lines, minor_units, of_minor_units, same_measure
+from shared.log import State
+
+Status = Literal["identification", "implementation", "completion", "completed", "cancelled"]
+"""OC4IDS `projectStatus`: asked for; being built; built; verified; withdrawn."""
+
+
+class Milestone(State):
+    """One milestone, as last recorded."""
+
+    milestone: int
+    title: LocalisedText
+    status: MilestoneStatus
+    date: str
+
+
+class Need(State):
+    """A need and, once work began, the project it became."""
+
+    what: ClassVar[str] = "need"
+
+    id: NeedId
+    authority_id: MemberId
+    status: Status
+    territory: tuple[Katottg, ...]
+    sector: ProjectSector
+    project_type: ProjectType
+    title: LocalisedText
+    lines: tuple[RequirementLine, ...]
+    urgency: Urgency
+    match_ids: tuple[MatchId, ...] = ()
+    donors: tuple[MemberId, ...] = ()
+    start_date: str | None = None
+    planned_scope: str | None = None
+    milestones: tuple[Milestone, ...] = ()
+    end_date: str | None = None
+    final_scope: str | None = None
+    final_value: tuple[Money, ...] = ()
+    finding: VerificationFinding | None = None
+
+
+class NotAnAuthority(Refused):
+    """Only an admitted Ukrainian member posts needs."""
+
+    status = 403
+    title = "Only an admitted Ukrainian member may do this"
+
+
+class NeedClosed(Refused):
+    """The need's state does not allow this."""
+
+    title = "The need's status does not allow this"
+
+
+class NeedCommitted(Refused):
+    """Partners are committed to it: it cannot be withdrawn or shrink below what is agreed."""
+
+    title = "Partners are committed to this need"
+
+
+class NothingAgreed(Refused):
+    """A project starts on at least one agreed match."""
+
+    title = "Nothing is agreed yet"
+
+
+class NotIndependent(Refused):
+    """The monitor is neither the need's owner nor one of its donors."""
+
+    status = 403
+    title = "The monitor must be independent"
+
+
+def place(code: Katottg, authority: Authority) -> tuple[Katottg, ...]:
+    """The chain of a need's place. Raises InvalidInput: no code, too wide, or someone else's."""
+    if code not in places():
+        raise InvalidInput(
+            "/place", "this is no code of the codifier", code, "a code of KATOTTG, UA and 17 digits"
+        )
+    if places()[code].category not in HROMADA_LEVEL:
+        raise InvalidInput(
+            "/place",
+            f"{places()[code].name} is wider than a hromada",
+            code,
+            "a hromada or settlement",
+        )
+    found = chain(code)
+    own = [c for c in authority.territory if places()[c].category in HROMADA_LEVEL]
+    if authority.territory and not set(own) & set(found) and authority.territory[0] not in found:
+        raise InvalidInput(
+            "/place", "the place is not in the authority's territory", code, authority.territory[0]
+        )
+    return found
+
+
+def post(need: NeedPosted, authority: Authority) -> NeedPosted:
+    """An authority asks for something. Raises NotAnAuthority, InvalidInput."""
+    if authority.side != "ukraine" or authority.status != "admitted":
+        raise NotAnAuthority(f"{authority.id} is {authority.status}, side {authority.side}")
+    check_lines(need.lines)
+    return need
+
+
+def amend(
+    need: Need,
+    by: MemberId,
+    commitments: Sequence[Commitment],
+    reason: str,
+    lines: tuple[Line, ...] | None,
+    urgency: Urgency | None,
+) -> NeedAmended:
+    """The owner changes lines or urgency; what is agreed stays covered.
+
+    Raises NotYours, NeedClosed, NeedCommitted, InvalidInput.
+    """
+    _owned(need, by)
+    _is(need, "identification", "implementation")
+    if lines is None and urgency is None:
+        raise InvalidInput("/", "nothing to amend", None, "lines or urgency")
+    if lines is not None:
+        check_lines(lines)
+        _keeps_agreed(need, lines, commitments)
+    return NeedAmended(
+        need_id=need.id,
+        authority_id=need.authority_id,
+        reason=reason,
+        lines=lines,
+        lines_before=need.lines if lines is not None else None,
+        urgency=urgency,
+        urgency_before=need.urgency if urgency is not None else None,
+    )
+
+
+def _keeps_agreed(need: Need, lines: Sequence[Line], commitments: Sequence[Commitment]) -> None:
+    after = {line.line: line for line in lines}
+    for before in need.lines:
+        agreed = sum(minor_units(c.covers) for c in commitments if c.need_line == before.line)
+        now = after.get(before.line)
+        if now is not None and not same_measure(before, now):
+            raise InvalidInput(
+                "/lines", f"line {before.line} cannot change its kind, category, currency or unit"
+            )
+        if agreed > (minor_units(now.amount) if now is not None else 0):
+            raise NeedCommitted(
+                f"line {before.line} cannot shrink below what is agreed",
+                field="/lines",
+                given=str(now.amount) if now is not None else "absent",
+                allowed=f"at least {of_minor_units(agreed, before.amount)}",
+            )
+
+
+def withdraw(
+    need: Need, by: MemberId, commitments: Sequence[Commitment], reason: str
+) -> NeedWithdrawn:
+    """The owner asks no more. Raises NotYours, NeedClosed, NeedCommitted."""
+    _owned(need, by)
+    _is(need, "identification")
+    if commitments:
+        raise NeedCommitted(
+            f"{len(commitments)} matches are agreed for need {need.id}", given=need.id
+        )
+    return NeedWithdrawn(need_id=need.id, authority_id=need.authority_id, reason=reason)
+
+
+def start(
+    need: Need,
+    by: MemberId,
+    commitments: Sequence[Commitment],
+    start_date: str,
+    planned_scope: str,
+    planned_end_date: str | None,
+) -> ProjectStarted:
+    """Work begins. Raises NotYours, NeedClosed, NothingAgreed, InvalidInput."""
+    _owned(need, by)
+    _is(need, "identification")
+    if not commitments:
+        raise NothingAgreed(f"no match of need {need.id} is agreed")
+    _day(start_date, "/start_date")
+    if planned_end_date is not None and _day(planned_end_date, "/planned_end_date") < _day(
+        start_date, "/start_date"
+    ):
+        raise InvalidInput(
+            "/planned_end_date", "ends before it starts", planned_end_date, start_date
+        )
+    return ProjectStarted(
+        need_id=need.id,
+        authority_id=need.authority_id,
+        match_ids=tuple(sorted(c.id for c in commitments)),
+        donors=tuple(sorted({c.partner_id for c in commitments})),
+        start_date=start_date,
+        planned_scope=planned_scope,
+        planned_end_date=planned_end_date,
+    )
+
+
+def record_milestone(
+    need: Need, by: MemberId, milestone: Milestone, today: date
+) -> MilestoneRecorded:
+    """A milestone as it stands. Raises NotYours, NeedClosed, InvalidInput."""
+    _owned(need, by)
+    _is(need, "implementation")
+    day = _day(milestone.date, "/date")
+    if milestone.status != "scheduled" and day > today:
+        raise InvalidInput("/date", "lies in the future", milestone.date, f"until {today}")
+    before = next((m for m in need.milestones if m.milestone == milestone.milestone), None)
+    return MilestoneRecorded(
+        need_id=need.id,
+        authority_id=need.authority_id,
+        milestone=milestone.milestone,
+        title=milestone.title,
+        status=milestone.status,
+        status_before=before.status if before else None,
+        date=milestone.date,
+    )
+
+
+def complete(
+    need: Need,
+    by: MemberId,
+    end_date: str,
+    final_value: tuple[Money, ...],
+    final_scope: str,
+    scope_reason: str | None,
+    today: date,
+) -> ProjectCompleted:
+    """Work ended; where the scope is not as planned, why. Raises NotYours, NeedClosed,
+    InvalidInput."""
+    _owned(need, by)
+    _is(need, "implementation")
+    assert need.start_date is not None
+    assert need.planned_scope is not None
+    day = _day(end_date, "/end_date")
+    if not _day(need.start_date, "/start_date") <= day <= today:
+        raise InvalidInput(
+            "/end_date", "is not between start and today", end_date, f"{need.start_date} to {today}"
+        )
+    for index, value in enumerate(final_value):
+        check_amount(value, f"/final_value/{index}")
+    changed = final_scope != need.planned_scope
+    if changed and scope_reason is None:
+        raise InvalidInput("/scope_reason", "the final scope is not the planned one: say why")
+    change = (
+        ScopeChange(planned=need.planned_scope, final=final_scope, reason=scope_reason)
+        if changed and scope_reason is not None
+        else None
+    )
+    return ProjectCompleted(
+        need_id=need.id,
+        authority_id=need.authority_id,
+        end_date=end_date,
+        final_value=final_value,
+        final_scope=final_scope,
+        scope_change=change,
+    )
+
+
+def verify(
+    need: Need, monitor: Authority, finding: VerificationFinding, report: str
+) -> CompletionVerified:
+    """An independent monitor says what it found. Raises NeedClosed, NotIndependent."""
+    _is(need, "completion")
+    if monitor.status != "admitted":
+        raise NotIndependent(f"{monitor.id} is {monitor.status}, not admitted")
+    if monitor.id == need.authority_id or monitor.id in need.donors:
+        what = "the owner" if monitor.id == need.authority_id else "a donor"
+        raise NotIndependent(f"{monitor.id} is {what} of need {need.id}")
+    return CompletionVerified(
+        need_id=need.id,
+        authority_id=need.authority_id,
+        monitor_id=monitor.id,
+        finding=finding,
+        report=report,
+    )
+
+
+def _owned(need: Need, by: MemberId) -> None:
+    if by != need.authority_id:
+        raise NotYours(f"need {need.id} belongs to {need.authority_id}")
+
+
+def _is(need: Need, *allowed: Status) -> None:
+    if need.status not in allowed:
+        raise NeedClosed(
+            f"need {need.id} is in status {need.status}", given=need.status, allowed=list(allowed)
+        )
+
+
+def _day(text: str, pointer: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(pointer, "this is no day", text, "a day like 2023-08-31") from None
+
+
+def evolve(need: Need | None, event: object) -> Need:
+    """The need after one of its events."""
+    match need, event:
+        case None, NeedPosted() as e:
+            return Need(
+                id=e.need_id,
+                authority_id=e.authority_id,
+                status="identification",
+                territory=e.territory,
+                sector=e.sector,
+                project_type=e.project_type,
+                title=e.title,
+                lines=e.lines,
+                urgency=e.urgency,
+            )
+        case Need(), NeedAmended() as e:
+            return need.model_copy(
+                update={"lines": e.lines or need.lines, "urgency": e.urgency or need.urgency}
+            )
+        case Need(), NeedWithdrawn():
+            return need.model_copy(update={"status": "cancelled"})
+        case Need(), ProjectStarted() as e:
+            return need.model_copy(
+                update={
+                    "status": "implementation",
+                    "match_ids": e.match_ids,
+                    "donors": e.donors,
+                    "start_date": e.start_date,
+                    "planned_scope": e.planned_scope,
+                }
+            )
+        case Need(), MilestoneRecorded() as e:
+            recorded = Milestone(milestone=e.milestone, title=e.title, status=e.status, date=e.date)
+            others = [m for m in need.milestones if m.milestone != e.milestone]
+            ordered = sorted([*others, recorded], key=lambda m: m.milestone)
+            return need.model_copy(update={"milestones": tuple(ordered)})
+        case Need(), ProjectCompleted() as e:
+            return need.model_copy(
+                update={
+                    "status": "completion",
+                    "end_date": e.end_date,
+                    "final_scope": e.final_scope,
+                    "final_value": e.final_value,
+                }
+            )
+        case Need(), CompletionVerified() as e:
+            status = "completion" if e.finding == "refuted" else "completed"
+            return need.model_copy(update={"status": status, "finding": e.finding})
+    raise TypeError(f"{event!r} cannot follow {need!r}")

@@ -1,0 +1,52 @@
+"""Collections of projects, and which event changes which document."""
+
+from pymongo import IndexModel
+
+from services.projects import knowledge, model
+from services.projects.knowledge import Authority, Commitment
+from services.projects.model import Need
+from shared.events.matching import ContributionDelivered, MatchAgreed
+from shared.events.members import MemberAdmitted, MemberApplied, MemberRejected
+from shared.events.projects import (
+    CompletionVerified,
+    MilestoneRecorded,
+    NeedAmended,
+    NeedPosted,
+    NeedWithdrawn,
+    ProjectCompleted,
+    ProjectStarted,
+)
+from shared.log import Folded, Records
+
+needs = Folded(
+    "needs",
+    Need,
+    model.evolve,
+    {
+        NeedPosted: "need_id",
+        NeedAmended: "need_id",
+        NeedWithdrawn: "need_id",
+        ProjectStarted: "need_id",
+        MilestoneRecorded: "need_id",
+        ProjectCompleted: "need_id",
+        CompletionVerified: "need_id",
+    },
+    [IndexModel([("authority_id", 1), ("_id", 1)]), IndexModel([("territory", 1), ("_id", 1)])],
+)
+
+authorities = Folded(
+    "authorities",
+    Authority,
+    knowledge.evolve_authority,
+    {MemberApplied: "member_id", MemberAdmitted: "member_id", MemberRejected: "member_id"},
+)
+
+commitments = Folded(
+    "commitments",
+    Commitment,
+    knowledge.evolve_commitment,
+    {MatchAgreed: "match_id", ContributionDelivered: "match_id"},
+    [IndexModel("need_id")],
+)
+
+RECORDS = Records("projects", needs, authorities, commitments)
