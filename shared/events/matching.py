@@ -159,9 +159,13 @@ ReleaseCause = Literal["need-withdrawn", "need-amended", "pledge-withdrawn", "pl
 class MatchReleased(
     OfMatch, type="match-released", version=1, owner="matching", subject="match_id"
 ):
-    """A proposal ended because one of its ends changed. Subject: the match's id."""
+    """A match ended because one of its ends changed; its part is free again. Subject: the match.
+
+    `was` is what it had been: a proposal, or agreed while the need was being withdrawn.
+    """
 
     cause: ReleaseCause
+    was: Literal["proposed", "agreed"]
     reason: Text
 
 
@@ -193,7 +197,10 @@ class NeedCovered(Event, type="need-covered", version=1, owner="matching", subje
 
 
 class RatesSet(Event, type="rates-set", version=1, owner="matching", subject="rates_id"):
-    """A proposal ended because one of its ends changed. Subject: the match's id."""
+    """A match ended because one of its ends changed; its part is free again. Subject: the match.
+
+    `was` is what it had been: a proposal, or agreed while the need was being withdrawn.
+    """
 
     rates_id: RatesId
     date: DateText

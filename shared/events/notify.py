@@ -9,7 +9,7 @@ from shared.events.ids import ContactRef, MemberId, NoticeId
 from shared.events.registry import Event
 
 Channel = Literal["email"]
-FailureReason = Literal["no-address", "address-refused", "gave-up"]
+FailureReason = Literal["no-address", "address-refused", "message-refused", "superseded", "gave-up"]
 
 
 class NoticeQueued(Event, type="notice-queued", version=1, owner="notify", subject="notice_id"):

@@ -1,0 +1,117 @@
+"""HTTP of matching."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+
+from services.matching import commands
+from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
+from services.matching.matches import Coverage, Match, MatchStatus
+from services.matching.model import Pledge, Rates
+from services.matching.store import all_matches, coverages, pledges, rates
+from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RatesId
+from shared.events.matching import Explanation
+from shared.http import CommandRoute, Reads, writes
+from shared.uow import UnitOfWork
+
+router = APIRouter(route_class=CommandRoute, tags=["matching"])
+
+Writes = Annotated[UnitOfWork, writes("matching:write")]
+SetsRates = Annotated[UnitOfWork, writes("matching:rates")]
+
+
+@router.post("/pledges", status_code=201)
+async def make_pledge(body: MakePledge, uow: Writes, response: Response) -> Pledge:
+    """Pledge something, as an admitted partner; not binding until matched and agreed."""
+    pledge = await commands.make_pledge(body, uow)
+    response.headers["Location"] = f"/pledges/{pledge.id}"
+    return pledge
+
+
+@router.post("/pledges/{pledge_id}/amendments", status_code=201)
+async def amend_pledge(pledge_id: PledgeId, body: AmendPledge, uow: Writes) -> Pledge:
+    """Change the amounts; proposals that no longer fit are released."""
+    return await commands.amend_pledge(pledge_id, body, uow)
+
+
+@router.post("/pledges/{pledge_id}/withdrawal", status_code=201)
+async def withdraw_pledge(pledge_id: PledgeId, body: Because, uow: Writes) -> Pledge:
+    """Take back what is not agreed."""
+    return await commands.withdraw_pledge(pledge_id, body, uow)
+
+
+@router.post("/matches/{match_id}/acceptances", status_code=201)
+async def accept_match(match_id: MatchId, uow: Writes) -> Match:
+    """Say yes to a proposal; when both sides have, it is agreed."""
+    return await commands.accept_match(match_id, uow)
+
+
+@router.post("/matches/{match_id}/declines", status_code=201)
+async def decline_match(match_id: MatchId, body: Because, uow: Writes) -> Match:
+    """Say no to a proposal."""
+    return await commands.decline_match(match_id, body, uow)
+
+
+@router.post("/matches/{match_id}/deliveries", status_code=201)
+async def deliver(match_id: MatchId, body: Deliver, uow: Writes) -> Match:
+    """Confirm what arrived, as the need's authority."""
+    return await commands.deliver(match_id, body, uow)
+
+
+@router.post("/rates", status_code=201)
+async def set_rates(body: SetRates, uow: SetsRates, response: Response) -> Rates:
+    """Record exchange rates, as an operator."""
+    recorded = await commands.set_rates(body, uow)
+    response.headers["Location"] = f"/rates/{recorded.id}"
+    return recorded
+
+
+@router.get("/pledges/{pledge_id}")
+async def get_pledge(pledge_id: PledgeId, read: Reads) -> Pledge:
+    """One pledge and its balances, in smallest units."""
+    return await read.require(pledges, pledge_id)
+
+
+@router.get("/pledges")
+async def list_pledges(
+    read: Reads, partner_id: MemberId | None = None, after: str = ""
+) -> list[Pledge]:
+    """Pledges in the order they were made, 100 at a time."""
+    return await read.find(pledges, {"partner_id": partner_id} if partner_id else {}, after)
+
+
+@router.get("/matches/{match_id}")
+async def get_match(match_id: MatchId, read: Reads) -> Match:
+    """One match."""
+    return await read.require(all_matches, match_id)
+
+
+@router.get("/matches/{match_id}/explanation")
+async def explain_match(match_id: MatchId, read: Reads) -> Explanation:
+    """Why this match: the rule's version, the score's parts, the alternatives that lost."""
+    return (await read.require(all_matches, match_id)).explanation
+
+
+@router.get("/matches")
+async def list_matches(
+    read: Reads,
+    need_id: NeedId | None = None,
+    pledge_id: PledgeId | None = None,
+    status: MatchStatus | None = None,
+    after: str = "",
+) -> list[Match]:
+    """Matches in the order of their ids, 100 at a time."""
+    asked = {"need_id": need_id, "pledge_id": pledge_id, "status": status}
+    return await read.find(all_matches, {k: v for k, v in asked.items() if v is not None}, after)
+
+
+@router.get("/coverages/{need_id}")
+async def get_coverage(need_id: NeedId, read: Reads) -> Coverage:
+    """How much of each line of a need is proposed, agreed, delivered, in smallest units."""
+    return await read.require(coverages, need_id)
+
+
+@router.get("/rates/{rates_id}")
+async def get_rates(rates_id: RatesId, read: Reads) -> Rates:
+    """One recorded set of rates."""
+    return await read.require(rates, rates_id)

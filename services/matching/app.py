@@ -1,0 +1,16 @@
+"""matching as a process: `uvicorn services.matching.app:app`."""
+
+from services.matching import api, rounds
+from services.matching.handlers import on
+from services.matching.settings import MatchingSettings
+from services.matching.store import RECORDS
+from shared.service import Service
+
+app = Service(
+    MatchingSettings.load(),
+    RECORDS,
+    title="Matching",
+    routers=[api.router],
+    on=on,
+    workers=[rounds.worker],
+).app

@@ -1,0 +1,203 @@
+"""Commands of matching: load, decide, commit."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from services.matching import matches, model
+from services.matching.matches import Coverage, Match
+from services.matching.model import Pledge, Rates
+from services.matching.store import (
+    all_matches,
+    coverages,
+    parties,
+    pledges,
+    rates,
+    requirements,
+)
+from shared.codelists import currencies
+from shared.errors import InvalidInput, NotYours
+from shared.events.facts import (
+    Amount,
+    CurrencyCode,
+    DateText,
+    DecimalRate,
+    LocalisedText,
+    PledgeLine,
+    Text,
+)
+from shared.events.ids import MatchId, MemberId, PledgeId, RatesId
+from shared.events.matching import Earmark, PledgeMade, RatesSet
+from shared.events.projects import NeedAmended, NeedWithdrawn
+from shared.lines import minor_units
+from shared.uow import Command, UnitOfWork
+
+PledgeLines = Annotated[tuple[PledgeLine, ...], Field(min_length=1, max_length=200)]
+
+
+class MakePledge(Command):
+    """What a partner offers, for what, until when."""
+
+    title: LocalisedText
+    lines: PledgeLines
+    earmark: Earmark = Earmark()
+    conditions: Text | None = None
+    valid_until: DateText | None = None
+
+
+class AmendPledge(Command):
+    """What the lines hold now, whole, and why."""
+
+    lines: PledgeLines
+    reason: Text
+
+
+class Because(Command):
+    """Why something is withdrawn or declined."""
+
+    reason: Text
+
+
+class Deliver(Command):
+    """What arrived of a match, in the pledge's currency or unit; no amount means all the rest."""
+
+    amount: Amount | None = None
+    date: DateText
+    scope: Text
+
+
+class SetRates(Command):
+    """Units of each currency for one euro, of which day, from where."""
+
+    date: DateText
+    source: Text
+    per_eur: Annotated[dict[CurrencyCode, DecimalRate], Field(min_length=1, max_length=300)]
+
+
+async def make_pledge(command: MakePledge, uow: UnitOfWork) -> Pledge:
+    """Offer something."""
+    partner = await uow.require(parties, _member(uow))
+    pledge = PledgeMade(
+        pledge_id=PledgeId.new(),
+        partner_id=partner.id,
+        title=command.title,
+        lines=command.lines,
+        earmark=command.earmark,
+        conditions=command.conditions,
+        valid_until=command.valid_until,
+    )
+    return await uow.record(pledges, model.make(pledge, partner, uow.now.date()))
+
+
+async def amend_pledge(pledge_id: PledgeId, command: AmendPledge, uow: UnitOfWork) -> Pledge:
+    """Change what a pledge of the caller's holds; proposals that no longer fit are released."""
+    pledge = await uow.target(pledges, pledge_id)
+    live = await _live(uow, pledge_id=pledge_id)
+    agreed: dict[int, int] = {}
+    for match in live:
+        if match.status == "agreed":
+            rest = minor_units(match.reserved) - match.delivered
+            agreed[match.pledge_line] = agreed.get(match.pledge_line, 0) + rest
+    event = model.amend(pledge, _member(uow), command.lines, agreed, command.reason)
+    for line in command.lines:
+        proposals = [m for m in live if m.status == "proposed" and m.pledge_line == line.line]
+        if proposals:
+            balance = pledge.balance(line.line)
+            excess = balance.pledged - balance.available - minor_units(line.amount)
+            await uow.record(
+                all_matches,
+                *matches.release_until(
+                    proposals, excess, "pledge-amended", command.reason, covers=False
+                ),
+            )
+    return await uow.record(pledges, event)
+
+
+async def withdraw_pledge(pledge_id: PledgeId, command: Because, uow: UnitOfWork) -> Pledge:
+    """Take back what is not agreed of a pledge of the caller's; its proposals are released."""
+    pledge = await uow.target(pledges, pledge_id)
+    model.withdraw(pledge, _member(uow), command.reason)
+    for match in await _live(uow, pledge_id=pledge_id, status="proposed"):
+        await uow.record(all_matches, matches.release(match, "pledge-withdrawn", command.reason))
+    pledge = await uow.require(pledges, pledge_id)
+    return await uow.record(pledges, model.withdraw(pledge, _member(uow), command.reason))
+
+
+async def accept_match(match_id: MatchId, uow: UnitOfWork) -> Match:
+    """Say yes to a proposal, as one of its two sides."""
+    match = await uow.target(all_matches, match_id)
+    events = matches.accept(match, _member(uow))
+    before = await uow.require(coverages, match.need_id)
+    accepted = await uow.record(all_matches, *events)
+    after = await uow.require(coverages, match.need_id)
+    need = await uow.require(requirements, match.need_id)
+    for event in matches.covered(before, after, need):
+        await uow.record(coverages, event)
+    return accepted
+
+
+async def decline_match(match_id: MatchId, command: Because, uow: UnitOfWork) -> Match:
+    """Say no to a proposal, as one of its two sides."""
+    match = await uow.target(all_matches, match_id)
+    return await uow.record(all_matches, matches.decline(match, _member(uow), command.reason))
+
+
+async def deliver(match_id: MatchId, command: Deliver, uow: UnitOfWork) -> Match:
+    """Confirm that all or part of an agreed match has arrived, as the need's authority."""
+    match = await uow.target(all_matches, match_id)
+    try:
+        day = date.fromisoformat(command.date)
+    except ValueError:
+        raise InvalidInput("/date", "this is no day", command.date, "like 2023-08-31") from None
+    if day > uow.now.date():
+        raise InvalidInput("/date", "lies in the future", command.date, f"until {uow.now.date()}")
+    event = matches.deliver(match, _member(uow), command.amount, command.date, command.scope)
+    return await uow.record(all_matches, event)
+
+
+async def set_rates(command: SetRates, uow: UnitOfWork) -> Rates:
+    """Record exchange rates, as an operator."""
+    if "operator" not in uow.actor.roles:
+        raise NotYours(f"{uow.actor.name} is no operator")
+    model.check_rates(command.per_eur, tuple(currencies()))
+    event = RatesSet(
+        rates_id=RatesId.new(),
+        date=command.date,
+        source=command.source,
+        per_eur=command.per_eur,
+    )
+    return await uow.record(rates, event)
+
+
+async def amend_requirement(event: NeedAmended, uow: UnitOfWork) -> None:
+    """Learn a need's new lines; proposals that no longer fit are released, newest first."""
+    await uow.learn(event)
+    need = await uow.require(requirements, event.need_id)
+    coverage = await uow.get(coverages, event.need_id) or Coverage(id=event.need_id)
+    asked = {line.line: minor_units(line.amount) for line in need.lines}
+    proposals = await _live(uow, need_id=event.need_id, status="proposed")
+    for number, line in coverage.lines.items():
+        excess = line.taken - asked.get(int(number), 0)
+        here = [m for m in proposals if m.need_line == int(number)]
+        for released in matches.release_until(
+            here, excess, "need-amended", event.reason, covers=True
+        ):
+            await uow.record(all_matches, released)
+
+
+async def close_requirement(event: NeedWithdrawn, uow: UnitOfWork) -> None:
+    """Learn that a need is withdrawn: its matches are released, but what began to be delivered."""
+    await uow.learn(event)
+    for match in await _live(uow, need_id=event.need_id, delivered=0):
+        await uow.record(all_matches, matches.release(match, "need-withdrawn", event.reason))
+
+
+async def _live(uow: UnitOfWork, **query: Any) -> list[Match]:
+    return await uow.find(all_matches, {"live": True} | query)
+
+
+def _member(uow: UnitOfWork) -> MemberId:
+    if uow.actor.member_id is None:
+        raise NotYours(f"{uow.actor.name} acts for no member")
+    return MemberId(uow.actor.member_id)

@@ -1,0 +1,40 @@
+"""What matching does about others' events."""
+
+from services.matching import commands
+from shared.events.members import (
+    MemberAdmitted,
+    MemberApplied,
+    MemberRejected,
+    PartnershipDeclared,
+)
+from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn, ProjectCompleted
+from shared.inbox import Handlers
+from shared.uow import UnitOfWork
+
+on = Handlers()
+
+
+@on(MemberApplied, MemberAdmitted, MemberRejected, PartnershipDeclared)
+async def on_member(
+    event: MemberApplied | MemberAdmitted | MemberRejected | PartnershipDeclared, uow: UnitOfWork
+) -> None:
+    """Know who may pledge, and who is twinned."""
+    await uow.learn(event)
+
+
+@on(NeedPosted, ProjectCompleted)
+async def on_need(event: NeedPosted | ProjectCompleted, uow: UnitOfWork) -> None:
+    """Know what is asked, and what no longer is."""
+    await uow.learn(event)
+
+
+@on(NeedAmended)
+async def on_need_amended(event: NeedAmended, uow: UnitOfWork) -> None:
+    """Release what no longer fits."""
+    await commands.amend_requirement(event, uow)
+
+
+@on(NeedWithdrawn)
+async def on_need_withdrawn(event: NeedWithdrawn, uow: UnitOfWork) -> None:
+    """Release what was matched."""
+    await commands.close_requirement(event, uow)

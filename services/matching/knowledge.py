@@ -1,0 +1,95 @@
+"""What matching knows from others' logs: members, partnerships, and what needs ask for."""
+
+from typing import ClassVar, Literal
+
+from shared.events.facts import Katottg, ProjectSector, RequirementLine, Side, Urgency
+from shared.events.ids import MemberId, NeedId, PartnershipId
+from shared.events.members import (
+    MemberAdmitted,
+    MemberApplied,
+    MemberRejected,
+    PartnershipDeclared,
+)
+from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn, ProjectCompleted
+from shared.log import State
+
+
+class Party(State):
+    """A member, as far as pledges and matches care."""
+
+    what: ClassVar[str] = "member"
+
+    id: MemberId
+    side: Side
+    status: Literal["applied", "admitted", "rejected"] = "applied"
+
+
+class Twinning(State):
+    """A declared partnership."""
+
+    what: ClassVar[str] = "partnership"
+
+    id: PartnershipId
+    ukrainian_id: MemberId
+    partner_id: MemberId
+
+
+class Requirement(State):
+    """A need, as far as it can be matched: open while its owner still asks for it."""
+
+    what: ClassVar[str] = "need"
+
+    id: NeedId
+    authority_id: MemberId
+    open: bool
+    territory: tuple[Katottg, ...]
+    sector: ProjectSector
+    urgency: Urgency
+    lines: tuple[RequirementLine, ...]
+
+
+def evolve_party(party: Party | None, event: object) -> Party:
+    """The member after one event of members' log."""
+    match party, event:
+        case None, MemberApplied() as e:
+            return Party(id=e.member_id, side=e.side)
+        case Party(), MemberAdmitted():
+            return party.model_copy(update={"status": "admitted"})
+        case Party(), MemberRejected():
+            return party.model_copy(update={"status": "rejected"})
+    raise TypeError(f"{event!r} cannot follow {party!r}")
+
+
+def evolve_twinning(twinning: Twinning | None, event: object) -> Twinning:
+    """The partnership after one event of members' log."""
+    match twinning, event:
+        case None, PartnershipDeclared() as e:
+            return Twinning(
+                id=e.partnership_id, ukrainian_id=e.ukrainian_id, partner_id=e.partner_id
+            )
+    raise TypeError(f"{event!r} cannot follow {twinning!r}")
+
+
+def evolve_requirement(requirement: Requirement | None, event: object) -> Requirement:
+    """The need after one event of projects' log."""
+    match requirement, event:
+        case None, NeedPosted() as e:
+            return Requirement(
+                id=e.need_id,
+                authority_id=e.authority_id,
+                open=True,
+                territory=e.territory,
+                sector=e.sector,
+                urgency=e.urgency,
+                lines=e.lines,
+            )
+        case Requirement(), NeedAmended() as e:
+            return requirement.model_copy(
+                update={
+                    "lines": e.lines or requirement.lines,
+                    "urgency": e.urgency or requirement.urgency,
+                }
+            )
+        case Requirement(), NeedWithdrawn() | ProjectCompleted():
+            return requirement.model_copy(update={"open": False})
+    raise TypeError(f"{event!r} cannot follow {requirement!r}")

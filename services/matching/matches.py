@@ -1,0 +1,286 @@
+"""Matches and coverage: state and decisions, pure.
+
+A match reserves in the pledge's currency or unit and covers in the need's. For every requirement
+line, at every event: proposed + agreed + delivered is what its matches cover.
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from services.matching.knowledge import Requirement
+from shared.errors import InvalidInput, NotYours, Refused
+from shared.events.facts import Amount, LineNumber, Side
+from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RoundId
+from shared.events.matching import (
+    ContributionDelivered,
+    Explanation,
+    MatchAccepted,
+    MatchAgreed,
+    MatchDeclined,
+    MatchingRoundCompleted,
+    MatchProposed,
+    MatchReleased,
+    NeedCovered,
+    OfMatch,
+    ReleaseCause,
+    UsedRate,
+)
+from shared.lines import minor_units, of_minor_units
+from shared.log import State
+
+MatchStatus = Literal["proposed", "agreed", "delivered", "declined", "released"]
+
+
+class Match(State):
+    """A reserved part of one pledge line for one requirement line; live until it ends."""
+
+    what: ClassVar[str] = "match"
+
+    id: MatchId
+    pledge_id: PledgeId
+    pledge_line: LineNumber
+    partner_id: MemberId
+    need_id: NeedId
+    need_line: LineNumber
+    authority_id: MemberId
+    reserved: Amount
+    covers: Amount
+    rate: UsedRate | None = None
+    round_id: RoundId
+    explanation: Explanation
+    status: MatchStatus = "proposed"
+    live: bool = True
+    accepted: tuple[Side, ...] = ()
+    delivered: int = 0
+    delivered_covers: int = 0
+
+    def of(self) -> dict[str, object]:
+        """What every event of this match names."""
+        return {
+            "match_id": self.id,
+            **{name: getattr(self, name) for name in OfMatch.model_fields if name != "match_id"},
+        }
+
+
+class CoveredLine(State):
+    """How much of one requirement line is proposed, agreed, delivered, in smallest units."""
+
+    proposed: int = 0
+    agreed: int = 0
+    delivered: int = 0
+
+    @property
+    def taken(self) -> int:
+        """What is not free to be proposed."""
+        return self.proposed + self.agreed + self.delivered
+
+
+class Coverage(State):
+    """How much of a need is covered; computed here only. `lines` is keyed by line number."""
+
+    what: ClassVar[str] = "coverage"
+
+    id: NeedId
+    lines: dict[str, CoveredLine] = Field(default_factory=dict)
+    covered: bool = False
+
+    def line(self, number: int) -> CoveredLine:
+        """One line; nothing is taken of one that no match ever covered."""
+        return self.lines.get(str(number), CoveredLine())
+
+    def complete(self, need: Requirement) -> bool:
+        """Whether every line is agreed or delivered in full."""
+        return all(
+            self.line(n.line).agreed + self.line(n.line).delivered >= minor_units(n.amount)
+            for n in need.lines
+        )
+
+
+class Round(State):
+    """One matching round, as recorded."""
+
+    what: ClassVar[str] = "round"
+
+    id: RoundId
+    rule: str
+    match_ids: tuple[MatchId, ...]
+
+
+class MatchClosed(Refused):
+    """The match's status does not allow this."""
+
+    title = "The match's status does not allow this"
+
+
+def side_of(match: Match, member: MemberId) -> Side:
+    """Which side of a match a member is. Raises NotYours."""
+    if member == match.partner_id:
+        return "partner"
+    if member == match.authority_id:
+        return "ukraine"
+    raise NotYours(f"match {match.id} is between {match.partner_id} and {match.authority_id}")
+
+
+def _is(match: Match, status: MatchStatus) -> None:
+    if match.status != status:
+        raise MatchClosed(
+            f"match {match.id} is {match.status}, not {status}", given=match.status, allowed=status
+        )
+
+
+def accept(match: Match, by: MemberId) -> list[MatchAccepted | MatchAgreed]:
+    """One side says yes; with the other's yes it is agreed. Raises NotYours, MatchClosed."""
+    side = side_of(match, by)
+    _is(match, "proposed")
+    if side in match.accepted:
+        raise MatchClosed(f"side {side} has accepted match {match.id} already", given=side)
+    accepted = MatchAccepted.model_validate(match.of() | {"side": side, "accepted_by": by})
+    if not match.accepted:
+        return [accepted]
+    return [accepted, MatchAgreed.model_validate(match.of())]
+
+
+def decline(match: Match, by: MemberId, reason: str) -> MatchDeclined:
+    """One side says no. Raises NotYours, MatchClosed."""
+    side = side_of(match, by)
+    _is(match, "proposed")
+    return MatchDeclined.model_validate(
+        match.of() | {"side": side, "declined_by": by, "reason": reason}
+    )
+
+
+def release(match: Match, cause: ReleaseCause, reason: str) -> MatchReleased:
+    """End a proposal because one of its ends changed. Raises MatchClosed.
+
+    An agreed match ends so only where its need is withdrawn: projects refuses that once it knows
+    of the agreement, so the two happened at the same moment, and the owner's word stands.
+    """
+    if cause != "need-withdrawn" or match.status != "agreed" or match.delivered:
+        _is(match, "proposed")
+    return MatchReleased.model_validate(
+        match.of() | {"cause": cause, "was": match.status, "reason": reason}
+    )
+
+
+def release_until(
+    proposals: Iterable[Match], excess: int, cause: ReleaseCause, reason: str, *, covers: bool
+) -> list[MatchReleased]:
+    """Release the newest proposals of a line until `excess` smallest units are free.
+
+    `covers`: count in the need's units, else in the pledge's.
+    """
+    released = []
+    for match in sorted(proposals, key=lambda m: m.id, reverse=True):
+        if excess <= 0:
+            break
+        released.append(release(match, cause, reason))
+        excess -= minor_units(match.covers if covers else match.reserved)
+    return released
+
+
+def deliver(
+    match: Match, by: MemberId, amount: Amount | None, date: str, scope: str
+) -> ContributionDelivered:
+    """The authority says that all or part of an agreed match has arrived (None: all the rest).
+
+    The last part covers what is left to cover, so the parts add up to the whole.
+    Raises NotYours, MatchClosed, InvalidInput.
+    """
+    if side_of(match, by) != "ukraine":
+        raise NotYours(f"delivery of match {match.id} is confirmed by {match.authority_id}")
+    _is(match, "agreed")
+    whole, cover = minor_units(match.reserved), minor_units(match.covers)
+    rest, rest_cover = whole - match.delivered, cover - match.delivered_covers
+    part = rest if amount is None else minor_units(amount)
+    if amount is not None and type(amount) is not type(match.reserved):
+        raise InvalidInput("/amount", "is of another kind than the match", str(amount))
+    if not 0 < part <= rest:
+        raise InvalidInput(
+            "/amount",
+            "is not between nothing and what is still to come",
+            str(amount),
+            f"up to {of_minor_units(rest, match.reserved)}",
+        )
+    part_cover = rest_cover if part == rest else cover * part // whole
+    return ContributionDelivered.model_validate(
+        match.of()
+        | {
+            "delivered": of_minor_units(part, match.reserved),
+            "delivered_covers": of_minor_units(part_cover, match.covers),
+            "rest": of_minor_units(rest - part, match.reserved),
+            "date": date,
+            "scope": scope,
+        }
+    )
+
+
+def covered(before: Coverage, after: Coverage, need: Requirement) -> list[NeedCovered]:
+    """The need is covered in full now and was not before."""
+    if before.complete(need) or not after.complete(need):
+        return []
+    return [NeedCovered(need_id=need.id, authority_id=need.authority_id)]
+
+
+def evolve_match(match: Match | None, event: object) -> Match:
+    """The match after one of its events."""
+    match match, event:
+        case None, MatchProposed() as e:
+            facts = {name: getattr(e, name) for name in MatchProposed.model_fields}
+            return Match(id=facts.pop("match_id"), **facts)
+        case Match(), MatchAccepted() as e:
+            return match.model_copy(update={"accepted": tuple(sorted((*match.accepted, e.side)))})
+        case Match(), MatchAgreed():
+            return match.model_copy(update={"status": "agreed"})
+        case Match(), MatchDeclined():
+            return match.model_copy(update={"status": "declined", "live": False})
+        case Match(), MatchReleased():
+            return match.model_copy(update={"status": "released", "live": False})
+        case Match(), ContributionDelivered() as e:
+            whole = minor_units(e.rest) == 0
+            return match.model_copy(
+                update={
+                    "delivered": match.delivered + minor_units(e.delivered),
+                    "delivered_covers": match.delivered_covers + minor_units(e.delivered_covers),
+                    "status": "delivered" if whole else "agreed",
+                    "live": not whole,
+                }
+            )
+    raise TypeError(f"{event!r} cannot follow {match!r}")
+
+
+def evolve_coverage(coverage: Coverage | None, event: object) -> Coverage:
+    """The coverage of a need after one event of its matches."""
+    if isinstance(event, NeedCovered):
+        assert coverage is not None, "a need is covered by matches"
+        return coverage.model_copy(update={"covered": True})
+    assert isinstance(event, OfMatch)
+    before = coverage or Coverage(id=event.need_id)
+    line, covers = before.line(event.need_line), minor_units(event.covers)
+    match event:
+        case MatchProposed():
+            moved = {"proposed": line.proposed + covers}
+        case MatchAgreed():
+            moved = {"proposed": line.proposed - covers, "agreed": line.agreed + covers}
+        case MatchReleased(was="agreed"):
+            moved = {"agreed": line.agreed - covers}
+        case MatchDeclined() | MatchReleased():
+            moved = {"proposed": line.proposed - covers}
+        case ContributionDelivered():
+            part = minor_units(event.delivered_covers)
+            moved = {"agreed": line.agreed - part, "delivered": line.delivered + part}
+        case _:
+            raise TypeError(f"{event!r} covers nothing")
+    if min(moved.values()) < 0:
+        raise ArithmeticError(f"line {event.need_line} of need {event.need_id} would be {moved}")
+    lines = before.lines | {str(event.need_line): line.model_copy(update=moved)}
+    return before.model_copy(update={"lines": lines})
+
+
+def evolve_round(round_: Round | None, event: object) -> Round:
+    """A round, as recorded."""
+    match round_, event:
+        case None, MatchingRoundCompleted() as e:
+            return Round(id=e.round_id, rule=e.rule, match_ids=e.match_ids)
+    raise TypeError(f"{event!r} cannot follow {round_!r}")

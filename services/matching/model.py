@@ -1,0 +1,243 @@
+"""Pledges and rates: state and decisions, pure. Matches and coverage are in matches.py.
+
+Amounts are counted as whole numbers of the line's smallest unit (cents, pieces, person-days). At
+every event, for every line: pledged = available + reserved + delivered + withdrawn.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import ClassVar, Literal
+
+from services.matching.knowledge import Party
+from shared.errors import InvalidInput, NotYours, Refused
+from shared.events.facts import DecimalRate, LocalisedText, PledgeLine
+from shared.events.ids import MemberId, PledgeId, RatesId
+from shared.events.matching import (
+    ContributionDelivered,
+    Earmark,
+    LineAmount,
+    MatchDeclined,
+    MatchProposed,
+    MatchReleased,
+    PledgeAmended,
+    PledgeMade,
+    PledgeWithdrawn,
+    RatesSet,
+)
+from shared.lines import Line, check_lines, minor_units, of_minor_units, same_measure
+from shared.log import State
+
+
+class Balance(State):
+    """One pledge line and where its amount is, in smallest units."""
+
+    line: PledgeLine
+    reserved: int = 0
+    delivered: int = 0
+    withdrawn: int = 0
+
+    @property
+    def pledged(self) -> int:
+        """All that was offered."""
+        return minor_units(self.line.amount)
+
+    @property
+    def available(self) -> int:
+        """What can still be reserved."""
+        return self.pledged - self.reserved - self.delivered - self.withdrawn
+
+
+class Pledge(State):
+    """What one partner offers."""
+
+    what: ClassVar[str] = "pledge"
+
+    id: PledgeId
+    partner_id: MemberId
+    status: Literal["open", "withdrawn"]
+    title: LocalisedText
+    balances: tuple[Balance, ...]
+    earmark: Earmark
+    conditions: str | None = None
+    valid_until: str | None = None
+
+    def balance(self, line: int) -> Balance:
+        """The balance of one line. Raises LookupError."""
+        for balance in self.balances:
+            if balance.line.line == line:
+                return balance
+        raise LookupError(f"pledge {self.id} has no line {line}")
+
+
+class Rates(State):
+    """One recorded set of exchange rates: units of each currency for one euro."""
+
+    what: ClassVar[str] = "set of rates"
+
+    id: RatesId
+    date: str
+    source: str
+    per_eur: dict[str, DecimalRate]
+
+
+class NotAPartner(Refused):
+    """Only an admitted member of the partner side pledges."""
+
+    status = 403
+    title = "Only an admitted partner may do this"
+
+
+class PledgeClosed(Refused):
+    """The pledge was withdrawn."""
+
+    title = "The pledge is withdrawn"
+
+
+class PledgeCommitted(Refused):
+    """What is agreed or delivered of a pledge cannot be taken back."""
+
+    title = "Part of the pledge is agreed or delivered"
+
+
+def make(pledge: PledgeMade, partner: Party, today: date) -> PledgeMade:
+    """A partner offers something. Raises NotAPartner, InvalidInput."""
+    if partner.side != "partner" or partner.status != "admitted":
+        raise NotAPartner(f"{partner.id} is {partner.status}, side {partner.side}")
+    check_lines(pledge.lines)
+    if pledge.valid_until is not None and pledge.valid_until < today.isoformat():
+        raise InvalidInput(
+            "/valid_until", "lies in the past", pledge.valid_until, f"from {today} on"
+        )
+    return pledge
+
+
+def amend(
+    pledge: Pledge, by: MemberId, lines: tuple[Line, ...], agreed: dict[int, int], reason: str
+) -> PledgeAmended:
+    """The partner changes what its lines hold; `agreed` is what of each must stay.
+
+    Raises NotYours, PledgeClosed, PledgeCommitted, InvalidInput.
+    """
+    _open(pledge, by)
+    check_lines(lines)
+    after = {line.line: line for line in lines}
+    for balance in pledge.balances:
+        number = balance.line.line
+        now = after.get(number)
+        if now is None or not same_measure(balance.line, now):
+            raise InvalidInput(
+                "/lines", f"line {number} must stay, of the same kind, category and unit"
+            )
+        kept = agreed.get(number, 0) + balance.delivered + balance.withdrawn
+        if minor_units(now.amount) < kept:
+            raise PledgeCommitted(
+                f"line {number} cannot shrink below what is agreed, delivered or withdrawn",
+                field="/lines",
+                given=str(now.amount),
+                allowed=f"at least {of_minor_units(kept, now.amount)}",
+            )
+    return PledgeAmended(
+        pledge_id=pledge.id,
+        partner_id=pledge.partner_id,
+        lines=lines,
+        lines_before=tuple(b.line for b in pledge.balances),
+        reason=reason,
+    )
+
+
+def withdraw(pledge: Pledge, by: MemberId, reason: str) -> PledgeWithdrawn:
+    """The partner takes back what is available; its proposals were released before.
+
+    Raises NotYours, PledgeClosed.
+    """
+    _open(pledge, by)
+    return PledgeWithdrawn(
+        pledge_id=pledge.id,
+        partner_id=pledge.partner_id,
+        withdrawn=tuple(
+            LineAmount(line=b.line.line, amount=of_minor_units(b.available, b.line.amount))
+            for b in pledge.balances
+            if b.available
+        ),
+        reason=reason,
+    )
+
+
+def _open(pledge: Pledge, by: MemberId) -> None:
+    if by != pledge.partner_id:
+        raise NotYours(f"pledge {pledge.id} belongs to {pledge.partner_id}")
+    if pledge.status != "open":
+        raise PledgeClosed(f"pledge {pledge.id} is {pledge.status}")
+
+
+def _moved(
+    pledge: Pledge, line: int, reserved: int = 0, delivered: int = 0, withdrawn: int = 0
+) -> Pledge:
+    """The pledge with one line's balance changed; a balance below zero is a defect, not a state."""
+    changed = []
+    for b in pledge.balances:
+        if b.line.line != line:
+            changed.append(b)
+            continue
+        after = Balance(
+            line=b.line,
+            reserved=b.reserved + reserved,
+            delivered=b.delivered + delivered,
+            withdrawn=b.withdrawn + withdrawn,
+        )
+        if min(after.available, after.reserved, after.delivered, after.withdrawn) < 0:
+            raise ArithmeticError(f"line {line} of pledge {pledge.id} would be {after!r}")
+        changed.append(after)
+    return pledge.model_copy(update={"balances": tuple(changed)})
+
+
+def evolve_pledge(pledge: Pledge | None, event: object) -> Pledge:
+    """The pledge after one of its events, or of its matches'."""
+    match pledge, event:
+        case None, PledgeMade() as e:
+            return Pledge(
+                id=e.pledge_id,
+                partner_id=e.partner_id,
+                status="open",
+                title=e.title,
+                balances=tuple(Balance(line=line) for line in e.lines),
+                earmark=e.earmark,
+                conditions=e.conditions,
+                valid_until=e.valid_until,
+            )
+        case Pledge(), PledgeAmended() as e:
+            known = {b.line.line: b for b in pledge.balances}
+            balances = tuple(
+                known[n.line].model_copy(update={"line": n}) if n.line in known else Balance(line=n)
+                for n in e.lines
+            )
+            return pledge.model_copy(update={"balances": balances})
+        case Pledge(), PledgeWithdrawn() as e:
+            for taken in e.withdrawn:
+                pledge = _moved(pledge, taken.line, withdrawn=minor_units(taken.amount))
+            return pledge.model_copy(update={"status": "withdrawn"})
+        case Pledge(), MatchProposed() as e:
+            return _moved(pledge, e.pledge_line, reserved=minor_units(e.reserved))
+        case Pledge(), MatchDeclined() | MatchReleased() as e:
+            return _moved(pledge, e.pledge_line, reserved=-minor_units(e.reserved))
+        case Pledge(), ContributionDelivered() as e:
+            part = minor_units(e.delivered)
+            return _moved(pledge, e.pledge_line, reserved=-part, delivered=part)
+    raise TypeError(f"{event!r} cannot follow {pledge!r}")
+
+
+def evolve_rates(rates: Rates | None, event: object) -> Rates:
+    """A set of rates, as recorded."""
+    match rates, event:
+        case None, RatesSet() as e:
+            return Rates(id=e.rates_id, date=e.date, source=e.source, per_eur=e.per_eur)
+    raise TypeError(f"{event!r} cannot follow {rates!r}")
+
+
+def check_rates(per_eur: dict[str, DecimalRate], known: Sequence[str]) -> None:
+    """Every rate is above zero and of an active currency. Raises InvalidInput."""
+    for code, rate in per_eur.items():
+        if code not in known:
+            raise InvalidInput(f"/per_eur/{code}", "this is no active currency", code)
+        if rate <= 0:
+            raise InvalidInput(f"/per_eur/{code}", "must be more than 0", format(rate, "f"))

@@ -1,0 +1,104 @@
+"""Matching rounds: load what is open, decide, propose. One instance at a time runs them."""
+
+import asyncio
+
+from services.matching import engine
+from services.matching.engine import Problem, Proposal
+from services.matching.matches import Match
+from services.matching.settings import MatchingSettings
+from services.matching.store import (
+    all_matches,
+    coverages,
+    pledges,
+    rates,
+    requirements,
+    rounds,
+    twinnings,
+)
+from shared.events.ids import MatchId, RoundId
+from shared.events.matching import MatchingRoundCompleted, MatchProposed
+from shared.service import Service
+from shared.uow import UnitOfWork
+from shared.worker import Lease, Worker
+
+
+def worker(service: Service) -> Worker:
+    """The worker that runs rounds: woken by every commit, after a short wait for more."""
+    settings = service.settings
+    assert isinstance(settings, MatchingSettings)
+
+    async def step(lease: Lease) -> bool:
+        await asyncio.sleep(settings.round_debounce_seconds)
+        return await service.command(run_round)
+
+    return Worker(
+        service.store,
+        "rounds",
+        step,
+        ttl=settings.lease_seconds,
+        poll=settings.round_poll_seconds,
+    )
+
+
+async def run_round(uow: UnitOfWork) -> bool:
+    """One round; whether it proposed anything. A round that proposes nothing records nothing."""
+    problem = await _problem(uow)
+    solution = engine.decide(problem)
+    if not solution.proposals:
+        return False
+    round_id = RoundId.new()
+    for need_id in sorted({p.need.id for p in solution.proposals}):
+        # The proposals rest on what the need asks for, which they do not change.
+        await uow.lock(requirements, need_id)
+    proposed: list[Match] = []
+    for proposal in solution.proposals:
+        proposed.append(await uow.record(all_matches, _proposed(proposal, round_id)))
+    await uow.record(
+        rounds,
+        MatchingRoundCompleted(
+            round_id=round_id,
+            rule=engine.RULE,
+            pledge_lines=sum(len(p.balances) for p in problem.pledges),
+            requirement_lines=sum(len(n.lines) for n in problem.needs),
+            match_ids=tuple(m.id for m in proposed),
+            passed_over=tuple(solution.passed_over[:1000]),
+        ),
+    )
+    return True
+
+
+async def _problem(uow: UnitOfWork) -> Problem:
+    open_needs = await uow.find(requirements, {"open": True})
+    open_pledges = await uow.find(pledges, {"status": "open"})
+    ids = {"$in": [n.id for n in open_needs]}
+    coverage = await uow.find(coverages, {"_id": ids})
+    answered = await uow.find(
+        all_matches, {"need_id": ids, "status": {"$in": ["proposed", "agreed", "declined"]}}
+    )
+    latest = await uow.find(rates, {}, limit=1, descending=True)
+    return Problem(
+        needs=open_needs,
+        coverage={c.id: c for c in coverage},
+        pledges=open_pledges,
+        rates=latest[0] if latest else None,
+        excluded=frozenset((m.pledge_id, m.pledge_line, m.need_id, m.need_line) for m in answered),
+        twinned=frozenset((t.ukrainian_id, t.partner_id) for t in await uow.find(twinnings, {})),
+        today=uow.now.date().isoformat(),
+    )
+
+
+def _proposed(proposal: Proposal, round_id: RoundId) -> MatchProposed:
+    return MatchProposed(
+        match_id=MatchId.new(),
+        pledge_id=proposal.pledge.id,
+        pledge_line=proposal.pledge_line,
+        partner_id=proposal.pledge.partner_id,
+        need_id=proposal.need.id,
+        need_line=proposal.need_line,
+        authority_id=proposal.need.authority_id,
+        reserved=proposal.reserved,
+        covers=proposal.covers,
+        rate=proposal.rate,
+        round_id=round_id,
+        explanation=proposal.explanation,
+    )

@@ -1,0 +1,116 @@
+"""Collections of matching, and which event changes which document."""
+
+from pymongo import IndexModel
+
+from services.matching import knowledge, matches, model
+from services.matching.knowledge import Party, Requirement, Twinning
+from services.matching.matches import Coverage, Match, Round
+from services.matching.model import Pledge, Rates
+from shared.events.matching import (
+    ContributionDelivered,
+    MatchAccepted,
+    MatchAgreed,
+    MatchDeclined,
+    MatchingRoundCompleted,
+    MatchProposed,
+    MatchReleased,
+    NeedCovered,
+    PledgeAmended,
+    PledgeMade,
+    PledgeWithdrawn,
+    RatesSet,
+)
+from shared.events.members import (
+    MemberAdmitted,
+    MemberApplied,
+    MemberRejected,
+    PartnershipDeclared,
+)
+from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn, ProjectCompleted
+from shared.log import Folded, Records
+
+pledges = Folded(
+    "pledges",
+    Pledge,
+    model.evolve_pledge,
+    {
+        PledgeMade: "pledge_id",
+        PledgeAmended: "pledge_id",
+        PledgeWithdrawn: "pledge_id",
+        MatchProposed: "pledge_id",
+        MatchDeclined: "pledge_id",
+        MatchReleased: "pledge_id",
+        ContributionDelivered: "pledge_id",
+    },
+    [IndexModel([("status", 1), ("_id", 1)]), IndexModel([("partner_id", 1), ("_id", 1)])],
+)
+
+all_matches = Folded(
+    "matches",
+    Match,
+    matches.evolve_match,
+    {
+        MatchProposed: "match_id",
+        MatchAccepted: "match_id",
+        MatchAgreed: "match_id",
+        MatchDeclined: "match_id",
+        MatchReleased: "match_id",
+        ContributionDelivered: "match_id",
+    },
+    [
+        IndexModel(
+            [("pledge_id", 1), ("pledge_line", 1), ("need_id", 1), ("need_line", 1)],
+            name="one live match per pair of lines",
+            unique=True,
+            partialFilterExpression={"live": True},
+        ),
+        IndexModel([("need_id", 1), ("_id", 1)]),
+        IndexModel([("pledge_id", 1), ("_id", 1)]),
+    ],
+)
+
+coverages = Folded(
+    "coverages",
+    Coverage,
+    matches.evolve_coverage,
+    {
+        MatchProposed: "need_id",
+        MatchAgreed: "need_id",
+        MatchDeclined: "need_id",
+        MatchReleased: "need_id",
+        ContributionDelivered: "need_id",
+        NeedCovered: "need_id",
+    },
+)
+
+rates = Folded("rates", Rates, model.evolve_rates, {RatesSet: "rates_id"})
+
+rounds = Folded("rounds", Round, matches.evolve_round, {MatchingRoundCompleted: "round_id"})
+
+parties = Folded(
+    "parties",
+    Party,
+    knowledge.evolve_party,
+    {MemberApplied: "member_id", MemberAdmitted: "member_id", MemberRejected: "member_id"},
+)
+
+twinnings = Folded(
+    "twinnings", Twinning, knowledge.evolve_twinning, {PartnershipDeclared: "partnership_id"}
+)
+
+requirements = Folded(
+    "requirements",
+    Requirement,
+    knowledge.evolve_requirement,
+    {
+        NeedPosted: "need_id",
+        NeedAmended: "need_id",
+        NeedWithdrawn: "need_id",
+        ProjectCompleted: "need_id",
+    },
+    [IndexModel([("open", 1), ("_id", 1)])],
+)
+
+RECORDS = Records(
+    "matching", pledges, all_matches, coverages, rates, rounds, parties, twinnings, requirements
+)
