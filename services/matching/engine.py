@@ -77,7 +77,9 @@ class _Candidate:
 def decide(problem: Problem) -> Solution:
     """The solution of a round. The same problem gives the same solution, whatever its order."""
     solution = Solution()
-    available = {(p.id, b.line.line): b.available for p in problem.pledges for b in p.balances}
+    available: dict[tuple[str, int], int] = {
+        (p.id, b.line.line): b.available for p in problem.pledges for b in p.balances
+    }
     for need in sorted(problem.needs, key=lambda n: n.id):
         coverage = problem.coverage.get(need.id, Coverage(id=need.id))
         for line in need.lines:
@@ -103,9 +105,11 @@ def _serve(
         exchange = exchange_of(problem.rates, candidate.balance.line.amount, line.amount)
         if exchange is None or available[key] <= 0:
             continue
-        reserved, covers = exchange.reserve(available[key], uncovered)
-        if covers <= 0:
+        if uncovered <= 0:
             left.append(candidate)
+            continue
+        reserved, covers = exchange.reserve(available[key], uncovered)
+        if covers <= 0:  # dust: less than one smallest unit of the need
             continue
         available[key] -= reserved
         uncovered -= covers
