@@ -22,6 +22,7 @@ from shared.events.facts import (
     Urgency,
 )
 from shared.events.ids import MemberId, NeedId
+from shared.events.matching import MatchAgreed
 from shared.events.projects import NeedPosted, VerificationFinding
 from shared.uow import Command, UnitOfWork
 
@@ -159,9 +160,19 @@ async def verify_completion(need_id: NeedId, command: VerifyCompletion, uow: Uni
     return await uow.record(needs, event)
 
 
+async def honour_agreement(event: MatchAgreed, uow: UnitOfWork) -> None:
+    """Learn of an agreement; a line that was amended below it meanwhile is raised to it."""
+    await uow.learn(event)
+    need = await uow.require(needs, event.need_id)
+    if need.status != "cancelled":
+        agreed = await uow.find(commitments, {"need_id": need.id, "released": False})
+        for amended in model.honour(need, agreed):
+            await uow.record(needs, amended)
+
+
 async def _with_commitments(need_id: NeedId, uow: UnitOfWork) -> tuple[Need, list[Commitment]]:
     need = await uow.target(needs, need_id)
-    return need, await uow.find(commitments, {"need_id": need_id})
+    return need, await uow.find(commitments, {"need_id": need_id, "released": False})
 
 
 async def _caller(uow: UnitOfWork) -> Authority:

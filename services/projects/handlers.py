@@ -1,6 +1,7 @@
 """What projects does about others' events."""
 
-from shared.events.matching import ContributionDelivered, MatchAgreed
+from services.projects import commands
+from shared.events.matching import ContributionDelivered, MatchAgreed, MatchReleased
 from shared.events.members import MemberAdmitted, MemberApplied, MemberRejected
 from shared.inbox import Handlers
 from shared.uow import UnitOfWork
@@ -16,7 +17,20 @@ async def on_member(
     await uow.learn(event)
 
 
-@on(MatchAgreed, ContributionDelivered)
-async def on_match(event: MatchAgreed | ContributionDelivered, uow: UnitOfWork) -> None:
-    """Know who is committed to which need."""
+@on(MatchAgreed)
+async def on_match_agreed(event: MatchAgreed, uow: UnitOfWork) -> None:
+    """Know who is committed to which need, and keep the need as large as that."""
+    await commands.honour_agreement(event, uow)
+
+
+@on(ContributionDelivered)
+async def on_contribution_delivered(event: ContributionDelivered, uow: UnitOfWork) -> None:
+    """Know what has arrived."""
     await uow.learn(event)
+
+
+@on(MatchReleased)
+async def on_match_released(event: MatchReleased, uow: UnitOfWork) -> None:
+    """Know who is committed no more; most released matches never were."""
+    if event.was == "agreed":
+        await uow.learn(event)

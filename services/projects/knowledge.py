@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from shared.events.facts import Amount, Katottg, LineNumber, Side
 from shared.events.ids import MatchId, MemberId, NeedId
-from shared.events.matching import ContributionDelivered, MatchAgreed
+from shared.events.matching import ContributionDelivered, MatchAgreed, MatchReleased
 from shared.events.members import MemberAdmitted, MemberApplied, MemberRejected
 from shared.lines import minor_units
 from shared.log import State
@@ -32,6 +32,7 @@ class Commitment(State):
     partner_id: MemberId
     covers: Amount
     delivered: bool = False
+    released: bool = False
 
 
 def evolve_authority(authority: Authority | None, event: object) -> Authority:
@@ -59,4 +60,6 @@ def evolve_commitment(commitment: Commitment | None, event: object) -> Commitmen
             )
         case Commitment(), ContributionDelivered() as e:
             return commitment.model_copy(update={"delivered": minor_units(e.rest) == 0})
+        case Commitment(), MatchReleased():
+            return commitment.model_copy(update={"released": True})
     raise TypeError(f"{event!r} cannot follow {commitment!r}")

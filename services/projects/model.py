@@ -167,17 +167,42 @@ def _keeps_agreed(need: Need, lines: Sequence[Line], commitments: Sequence[Commi
     for before in need.lines:
         agreed = sum(minor_units(c.covers) for c in commitments if c.need_line == before.line)
         now = after.get(before.line)
-        if now is not None and not same_measure(before, now):
+        if now is None or not same_measure(before, now):
             raise InvalidInput(
-                "/lines", f"line {before.line} cannot change its kind, category, currency or unit"
+                "/lines", f"line {before.line} must stay, of the same kind, category and unit"
             )
-        if agreed > (minor_units(now.amount) if now is not None else 0):
+        if agreed > minor_units(now.amount):
             raise NeedCommitted(
                 f"line {before.line} cannot shrink below what is agreed",
                 field="/lines",
-                given=str(now.amount) if now is not None else "absent",
+                given=str(now.amount),
                 allowed=f"at least {of_minor_units(agreed, before.amount)}",
             )
+
+
+def honour(need: Need, commitments: Sequence[Commitment]) -> list[NeedAmended]:
+    """Raise lines that were amended below what was agreed at the same moment.
+
+    Matching learns of an amendment a little later than it is recorded; what it agreed in between
+    is a commitment, and stays covered.
+    """
+    raised: list[RequirementLine] = []
+    for line in need.lines:
+        agreed = sum(minor_units(c.covers) for c in commitments if c.need_line == line.line)
+        short = agreed > minor_units(line.amount)
+        amount = of_minor_units(agreed, line.amount) if short else line.amount
+        raised.append(line.model_copy(update={"amount": amount}))
+    if tuple(raised) == need.lines:
+        return []
+    return [
+        NeedAmended(
+            need_id=need.id,
+            authority_id=need.authority_id,
+            reason="agreed before the amendment was known: what is agreed stays covered",
+            lines=tuple(raised),
+            lines_before=need.lines,
+        )
+    ]
 
 
 def withdraw(

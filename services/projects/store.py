@@ -5,7 +5,7 @@ from pymongo import IndexModel
 from services.projects import knowledge, model
 from services.projects.knowledge import Authority, Commitment
 from services.projects.model import Need
-from shared.events.matching import ContributionDelivered, MatchAgreed
+from shared.events.matching import ContributionDelivered, MatchAgreed, MatchReleased
 from shared.events.members import MemberAdmitted, MemberApplied, MemberRejected
 from shared.events.projects import (
     CompletionVerified,
@@ -45,7 +45,7 @@ commitments = Folded(
     "commitments",
     Commitment,
     knowledge.evolve_commitment,
-    {MatchAgreed: "match_id", ContributionDelivered: "match_id"},
+    {MatchAgreed: "match_id", ContributionDelivered: "match_id", MatchReleased: "match_id"},
     [IndexModel("need_id")],
 )
 
