@@ -1,0 +1,1 @@
+"""The command `alliance`: for operators, auditors and whoever wants to see it run."""

@@ -24,13 +24,12 @@ from shared import crash, telemetry
 from shared.dead_letters import DeadLetters, Letter, RawRecord, Subject
 from shared.events.envelope import Envelope, NotAnEvent, read_record
 from shared.events.registry import Event, UnknownEvent, read_event
-from shared.log import Records
+from shared.log import INBOX, Records
 from shared.mongo import DuplicateKeyError, Session, Store, is_away
 from shared.uow import Actor, Cause, UnitOfWork
 
 log = logging.getLogger("alliance.inbox")
 
-INBOX = "inbox"
 RETRY_PAUSES = (0.1, 0.5, 2.0)
 """Seconds before each further attempt at an event whose handler failed."""
 
@@ -81,8 +80,17 @@ class Delivery:
         """Source and id: what makes an event the same event (CloudEvents 1.0)."""
         return f"{self.envelope.source} {self.envelope.id}"
 
+    def inbox_document(self) -> dict[str, Any]:
+        """What is kept of it for ever: that it was handled, and what its effects belong to."""
+        return {
+            "_id": self.inbox_id,
+            "correlation_id": self.envelope.correlation_id,
+            "traceparent": self.envelope.traceparent,
+        }
+
     @property
     def subject(self) -> Subject:
+        """What a dead letter parks."""
         return self.envelope.source, self.envelope.subject
 
 
@@ -204,7 +212,8 @@ class Inbox:
         fresh = [i for i in ids if i not in known]
         if not fresh:
             return 0
-        await inbox.insert_many([{"_id": i} for i in fresh], session=session)
+        new = list(_first_of_each(deliveries, set(fresh)))
+        await inbox.insert_many([d.inbox_document() for d in new], session=session)
         uow = UnitOfWork(
             self._store,
             session,
@@ -213,7 +222,7 @@ class Inbox:
             cause=Cause(""),
             now=datetime.now(UTC),
         )
-        for delivery in _first_of_each(deliveries, set(fresh)):
+        for delivery in new:
             envelope = delivery.envelope
             with telemetry.span(
                 f"process {delivery.record.topic}",

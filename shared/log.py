@@ -25,7 +25,8 @@ META = ("_id", "revision", "subject_version", "last_event")
 LOCK = "lock"
 """A counter that only makes two transactions collide; no part of the state."""
 
-PLAIN = ("inbox", "requests", "leases", "parked")
+INBOX = "inbox"
+PLAIN = (INBOX, "requests", "leases", "parked")
 """Collections beside the log that hold no folded state."""
 
 LOG_INDEXES = [
@@ -127,6 +128,18 @@ class Held(Generic[S]):
         self.last_event = max(event_id, self.last_event or event_id)
         if event.subject == key:
             self.subject_version += 1
+
+    def learn(self, collection: Folded[S], event: Event, key: str, envelope: Envelope) -> bool:
+        """Evolve by one foreign event; whether it was news.
+
+        A subject's version that is not above the one already known is old news.
+        """
+        if event.subject == key and envelope.subject_version <= self.subject_version:
+            return False
+        self.fold(collection, event, key, envelope.id)
+        if event.subject == key:
+            self.subject_version = envelope.subject_version
+        return True
 
     def document(self, key: str) -> dict[str, Any]:
         """As it is stored."""

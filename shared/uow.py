@@ -18,7 +18,7 @@ from shared.errors import EventTooLarge, NotFound, VersionConflict
 from shared.events.envelope import LEAF_LIMIT, Envelope, rfc3339
 from shared.events.ids import Id, event_id_after
 from shared.events.registry import Event
-from shared.log import LOCK, LOG, Folded, Held, Records, State, entry, held
+from shared.log import INBOX, LOCK, LOG, Folded, Held, Records, State, entry, held
 from shared.mongo import Session, Store
 
 S = TypeVar("S", bound=State)
@@ -52,6 +52,14 @@ class Cause:
     correlation_id: str
     event_id: str | None = None
     own: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """An event, by its id, and whose log it stands in."""
+
+    event_id: str
+    owner: str
 
 
 class UnitOfWork:
@@ -92,6 +100,28 @@ class UnitOfWork:
         self.actor = actor
         self.reacting_to = envelope
         self._cause = Cause(envelope.correlation_id, envelope.id)
+
+    def origin(self, collection: Folded[Any], key: str) -> Origin:
+        """The last event that was folded into a document that was loaded here."""
+        event_id = self._held[collection.name, key].last_event
+        assert event_id is not None, "the document is stored"
+        return Origin(event_id, collection.owner)
+
+    async def follow(self, origin: Origin) -> str | None:
+        """What is recorded from here on is because of this event; its traceparent.
+
+        For work that starts by itself some time after the event that made it due.
+        """
+        own = origin.owner == self.records.service
+        found = await self.store[LOG if own else INBOX].find_one(
+            {"_id": origin.event_id if own else f"/{origin.owner} {origin.event_id}"},
+            session=self.session,
+        )
+        if found is None:
+            raise NotFound("event", origin.event_id)
+        self._cause = Cause(found["correlation_id"], origin.event_id, own)
+        traceparent: str | None = found["traceparent"]
+        return traceparent
 
     async def get(self, collection: Folded[S], key: str) -> S | None:
         """The state of one document, as this transaction sees it; None where there is none."""
@@ -191,20 +221,13 @@ class UnitOfWork:
             self._cause = Cause(self._cause.correlation_id, event_id, own=True)
 
     async def learn(self, event: Event) -> None:
-        """Fold the foreign event this reacts to into this service's foreign collections.
-
-        A version that is not above the one already known is old news and changes nothing.
-        """
+        """Fold the foreign event this reacts to into this service's foreign collections."""
         envelope = self.reacting_to
         assert envelope is not None, "only a handler learns"
         for collection, key in self.records.touched(event):
             document = await self._hold(collection, key)
-            if event.subject == key and envelope.subject_version <= document.subject_version:
-                continue
-            document.fold(collection, event, key, envelope.id)
-            if event.subject == key:
-                document.subject_version = envelope.subject_version
-            self._changed[collection.name, key] = collection
+            if document.learn(collection, event, key, envelope):
+                self._changed[collection.name, key] = collection
 
     async def lock(self, collection: Folded[Any], key: str) -> None:
         """Collide with any transaction that changes or locks the same document.

@@ -15,6 +15,7 @@ from services.matching.store import (
     rounds,
     twinnings,
 )
+from shared import telemetry
 from shared.events.ids import MatchId, RoundId
 from shared.events.matching import MatchingRoundCompleted, MatchProposed
 from shared.service import Service
@@ -52,7 +53,11 @@ async def run_round(uow: UnitOfWork) -> bool:
         await uow.lock(requirements, need_id)
     proposed: list[Match] = []
     for proposal in solution.proposals:
-        proposed.append(await uow.record(all_matches, _proposed(proposal, round_id)))
+        due_since = max(
+            uow.origin(pledges, proposal.pledge.id), uow.origin(requirements, proposal.need.id)
+        )
+        with telemetry.span("propose match", parent=await uow.follow(due_since)):
+            proposed.append(await uow.record(all_matches, _proposed(proposal, round_id)))
     await uow.record(
         rounds,
         MatchingRoundCompleted(

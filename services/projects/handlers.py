@@ -31,6 +31,5 @@ async def on_contribution_delivered(event: ContributionDelivered, uow: UnitOfWor
 
 @on(MatchReleased)
 async def on_match_released(event: MatchReleased, uow: UnitOfWork) -> None:
-    """Know who is committed no more; most released matches never were."""
-    if event.was == "agreed":
-        await uow.learn(event)
+    """Know who is committed no more."""
+    await uow.learn(event)

@@ -41,11 +41,17 @@ authorities = Folded(
     {MemberApplied: "member_id", MemberAdmitted: "member_id", MemberRejected: "member_id"},
 )
 
+
+def _was_agreed(event: MatchReleased) -> list[str]:
+    """Only a match that had been agreed was a commitment."""
+    return [event.match_id] if event.was == "agreed" else []
+
+
 commitments = Folded(
     "commitments",
     Commitment,
     knowledge.evolve_commitment,
-    {MatchAgreed: "match_id", ContributionDelivered: "match_id", MatchReleased: "match_id"},
+    {MatchAgreed: "match_id", ContributionDelivered: "match_id", MatchReleased: _was_agreed},
     [IndexModel("need_id")],
 )
 

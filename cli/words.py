@@ -1,0 +1,160 @@
+"""Events in words: one readable line each, with names where the event has ids."""
+
+from dataclasses import dataclass, field
+
+from shared.events import Envelope, Event
+from shared.events.facts import LocalisedText
+from shared.events.matching import (
+    ContributionDelivered,
+    MatchAccepted,
+    MatchAgreed,
+    MatchDeclined,
+    MatchingRoundCompleted,
+    MatchProposed,
+    MatchReleased,
+    NeedCovered,
+    OfMatch,
+    PledgeAmended,
+    PledgeMade,
+    PledgeWithdrawn,
+    RatesSet,
+)
+from shared.events.members import (
+    MemberAdmitted,
+    MemberApplied,
+    MemberRejected,
+    PartnershipDeclared,
+)
+from shared.events.notify import NoticeFailed, NoticeQueued, NoticeSent
+from shared.events.projects import (
+    CompletionVerified,
+    MilestoneRecorded,
+    NeedAmended,
+    NeedPosted,
+    NeedWithdrawn,
+    ProjectCompleted,
+    ProjectStarted,
+)
+from shared.lines import Line
+
+
+def _english(text: LocalisedText) -> str:
+    return text.get("en") or next(iter(text.values()))
+
+
+def _lines(lines: tuple[Line, ...]) -> str:
+    return "; ".join(
+        f"{line.amount}" + (f" for {line.purpose}" if line.purpose else "") for line in lines
+    )
+
+
+@dataclass
+class Names:
+    """What ids stand for, learned from the events that introduced them."""
+
+    known: dict[str, str] = field(default_factory=dict)
+
+    def learn(self, event: Event) -> None:
+        """Remember the names this event gives."""
+        match event:
+            case MemberApplied():
+                self.known[event.member_id] = _english(event.names)
+            case NeedPosted():
+                self.known[event.need_id] = f"“{_english(event.title)}”"
+            case PledgeMade():
+                self.known[event.pledge_id] = f"“{_english(event.title)}”"
+
+    def __getitem__(self, identifier: str) -> str:
+        return self.known.get(identifier, identifier[:8])
+
+    def actor(self, actor: str) -> str:
+        """Who acted, by name: a member's, or the operator's or service's own."""
+        kind, _, name = actor.partition(":")
+        return self[name] if kind == "member" else actor
+
+
+def describe(  # noqa: PLR0912 a branch for each event is the point
+    event: Event, envelope: Envelope, names: Names
+) -> str:
+    """What happened, in one line without the actor."""
+    match event:
+        case MemberApplied():
+            return f"{_english(event.names)} applies, side {event.side}, accepts all principles"
+        case MemberAdmitted(endorsed_by=None):
+            return f"{names[event.member_id]} is a {event.role} member: {event.reason}"
+        case MemberAdmitted():
+            endorser = names[event.endorsed_by or ""]
+            return f"{names[event.member_id]} is admitted, endorsed by {endorser}: {event.reason}"
+        case MemberRejected():
+            return f"{names[event.member_id]} is rejected: {event.reason}"
+        case PartnershipDeclared():
+            return f"{names[event.ukrainian_id]} and {names[event.partner_id]} are twinned"
+        case NeedPosted():
+            return f"need {names[event.need_id]}, {event.urgency} urgency: {_lines(event.lines)}"
+        case NeedAmended():
+            return f"need {names[event.need_id]} is amended: {event.reason}"
+        case NeedWithdrawn():
+            return f"need {names[event.need_id]} is withdrawn: {event.reason}"
+        case ProjectStarted():
+            donors = ", ".join(names[d] for d in event.donors)
+            return f"work begins, planned: {event.planned_scope} (donors: {donors})"
+        case MilestoneRecorded():
+            return f"milestone {event.milestone} {event.status}: {_english(event.title)}"
+        case ProjectCompleted(scope_change=None):
+            return f"completed as planned: {event.final_scope}"
+        case ProjectCompleted():
+            assert event.scope_change is not None
+            return f"completed, scope changed to “{event.final_scope}”: {event.scope_change.reason}"
+        case CompletionVerified():
+            return f"{names[event.monitor_id]} verifies: {event.finding}: {event.report}"
+        case _:
+            return _matching(event, names)
+
+
+def _matching(  # noqa: PLR0912
+    event: Event, names: Names
+) -> str:
+    match event:
+        case PledgeMade():
+            return f"{names[event.partner_id]} pledges {_lines(event.lines)}"
+        case PledgeAmended():
+            return f"pledge {names[event.pledge_id]} is amended: {event.reason}"
+        case PledgeWithdrawn():
+            return f"pledge {names[event.pledge_id]} is withdrawn: {event.reason}"
+        case MatchProposed():
+            parts = ", ".join(k for k, v in event.explanation.parts.items() if v) or "first come"
+            return f"{_of(event, names)}, because: {parts} (rule {event.explanation.rule})"
+        case MatchAccepted():
+            return f"{names[event.accepted_by]} accepts: {_of(event, names)}"
+        case MatchAgreed():
+            return f"agreed: {_of(event, names)}"
+        case MatchDeclined():
+            return f"{names[event.declined_by]} declines {_of(event, names)}: {event.reason}"
+        case MatchReleased():
+            return f"released: {_of(event, names)}: {event.reason}"
+        case ContributionDelivered():
+            return f"delivered {event.delivered} by {names[event.partner_id]}: {event.scope}"
+        case NeedCovered():
+            return f"need {names[event.need_id]} is covered in full"
+        case RatesSet():
+            rates = ", ".join(f"{v:f} {k}" for k, v in event.per_eur.items())
+            return f"rates of {event.date}: EUR 1 = {rates} ({event.source})"
+        case MatchingRoundCompleted():
+            lost = f", {len(event.passed_over)} passed over" if event.passed_over else ""
+            return f"round over {event.requirement_lines} requirement and {event.pledge_lines} " + (
+                f"pledge lines: {len(event.match_ids)} proposed{lost}"
+            )
+        case NoticeQueued():
+            return f"{names[event.recipient_id]} is to be told: {event.message}"
+        case NoticeSent():
+            return f"e-mail to {names[event.recipient_id]} ({event.language}): {event.message}"
+        case NoticeFailed():
+            return f"no e-mail to {names[event.recipient_id]}: {event.reason}"
+        case _:
+            return event.type
+
+
+def _of(event: OfMatch, names: Names) -> str:
+    same = str(event.reserved) == str(event.covers)
+    covers = "" if same else f" (covers {event.covers})"
+    return f"{event.reserved}{covers} of {names[event.partner_id]} for {names[event.need_id]}"

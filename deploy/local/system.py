@@ -1,0 +1,156 @@
+"""The whole system on this machine: the local stack, and each service as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from deploy.local.jars import Progress
+from deploy.local.ports import free_port
+from deploy.local.processes import Process
+from deploy.local.stack import CACHE, ROOT, Addresses, Stack
+from shared.auth import Issuer
+
+SERVICES = ("members", "projects", "matching", "notify")
+PORTS = {"members": 18081, "projects": 18082, "matching": 18083, "notify": 18084}
+
+
+class NotReady(RuntimeError):
+    """A service did not become ready; the message says what it waits for."""
+
+
+class System:
+    """Kafka, the store, the mailbox and the four services below `root`.
+
+    `settings` are environment variables for every service. `entry` is the module that runs a
+    service; the tests have one of their own that can kill it at named points.
+    """
+
+    def __init__(
+        self,
+        root: Path = ROOT,
+        cache: Path = CACHE,
+        *,
+        usual_ports: bool = False,
+        settings: Mapping[str, str] | None = None,
+        services: Sequence[str] = SERVICES,
+    ) -> None:
+        self.root = root
+        self.stack = Stack(root, cache, usual_ports)
+        self.services = tuple(services)
+        self.settings = dict(settings or {})
+        self.issuer = Issuer(root / "keys" / "issuer.pem")
+        self._jwks = root / "keys" / "jwks.json"
+        self._ports_file = root / "services.json"
+        self._usual_ports = usual_ports
+        self.ports: dict[str, int] = (
+            json.loads(self._ports_file.read_text()) if self._ports_file.exists() else {}
+        )
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where Kafka, the store and the mailbox are."""
+        return self.stack.addresses
+
+    def url(self, service: str) -> str:
+        """A service's address."""
+        return f"http://127.0.0.1:{self.ports[service]}"
+
+    def start(self, progress: Progress = lambda line: None) -> None:
+        """Start what does not run and return when every service is ready.
+
+        Raises what `Stack.start` raises, ProcessFailed and NotReady.
+        """
+        self.stack.start(progress)
+        self.issuer.write_jwks(self._jwks)
+        for service in self.services:
+            if not self.process(service).alive():
+                wanted = PORTS.get(service) if self._usual_ports else None
+                self.ports[service] = free_port(self.ports.get(service) or wanted)
+        self._ports_file.write_text(json.dumps(self.ports))
+        for service in self.services:
+            if not self.process(service).alive():
+                self.process(service).start()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self.wait_ready, self.services))
+        progress(f"{len(self.services)} services are ready: {', '.join(self.services)}")
+
+    def stop(self) -> None:
+        """Stop the services, then the stack. Data stays."""
+        self.stack.stop()
+
+    def wipe(self) -> None:
+        """Stop everything and delete its data; the next start begins anew."""
+        self.stack.wipe()
+        self._ports_file.unlink(missing_ok=True)
+        self.ports = {}
+
+    def process(
+        self, service: str, env: Mapping[str, str] | None = None, instance: str = ""
+    ) -> Process:
+        """A service's process; `instance` names one beside the first, on a port of its own."""
+        name = f"{service}{instance}"
+        port = self.ports.get(name) or self.ports.setdefault(name, free_port())
+        return self.stack.process(
+            name,
+            self.command(service, port),
+            {
+                **self.addresses.environment(),
+                "ALLIANCE_JWKS_FILE": str(self._jwks),
+                **self.settings,
+                **(env or {}),
+            },
+        )
+
+    def command(self, service: str, port: int) -> list[str]:
+        """How a service is run."""
+        return [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            f"services.{service}.app:app",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--no-access-log",
+            "--timeout-graceful-shutdown",
+            "10",
+        ]
+
+    def wait_ready(self, service: str, timeout: float = 60.0) -> None:
+        """Return when a service says it is ready. Raises NotReady, ProcessFailed."""
+        process = self.process(service)
+        process.wait_ready(self.ports[service], timeout)
+        deadline, said = time.monotonic() + timeout, ""
+        while time.monotonic() < deadline:
+            try:
+                answer = httpx.get(f"{self.url(service)}/health/ready", timeout=5)
+                said = answer.text
+                if answer.status_code == 200:
+                    return
+            except httpx.HTTPError as error:
+                said = repr(error)
+            time.sleep(0.1)
+        raise NotReady(f"{service} is not ready after {timeout:g} s: {said}")
+
+    def authorization(
+        self, subject: str, member_id: str | None = None, roles: tuple[str, ...] = ()
+    ) -> dict[str, str]:
+        """The header by which a request acts as a member or an operator, for an hour."""
+        token = self.issuer.token(
+            subject, member_id=member_id, roles=roles, scope=SCOPES, seconds=3600
+        )
+        return {"Authorization": f"Bearer {token}"}
+
+
+SCOPES = (
+    "members:write projects:write projects:verify matching:write matching:rates notify:contacts"
+)
+"""Every scope: in the local stack a token says who acts, and the rules say what they may."""

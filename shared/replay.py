@@ -1,0 +1,69 @@
+"""Replay: a service's state again, from the logs alone, and a hash that two states can be told by.
+
+Runs `evolve` and nothing else: no command, no handler, so nothing is decided or sent. A service's
+own log is folded in the order of its positions, each foreign one in the order of its own; between
+logs no order is needed, since every collection is folded from one of them.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from shared.events.canonical import canonical
+from shared.events.envelope import Envelope
+from shared.events.registry import UnknownEvent, read_event
+from shared.log import LOCK, Held, Records
+
+Documents = dict[str, dict[str, Any]]
+"""Documents of one collection, by key."""
+
+
+class LogBroken(ValueError):
+    """A log that cannot be folded: a gap in its positions, or two events at one."""
+
+
+def in_order(owner: str, envelopes: Iterable[Envelope]) -> list[Envelope]:
+    """A log's events once each, by position, however often and in whatever order they were read.
+
+    Raises LogBroken where a position is missing or has two events.
+    """
+    by_position: dict[int, Envelope] = {}
+    for envelope in envelopes:
+        assert envelope.sequence is not None
+        other = by_position.setdefault(envelope.sequence, envelope)
+        if other != envelope:
+            raise LogBroken(f"{owner} has two events at position {envelope.sequence}")
+    for expected in range(len(by_position)):
+        if expected not in by_position:
+            raise LogBroken(f"{owner} has no event at position {expected}")
+    return [by_position[position] for position in range(len(by_position))]
+
+
+def replay(records: Records, logs: Mapping[str, list[Envelope]]) -> dict[str, Documents]:
+    """All folded collections of a service, from the logs (`in_order`) of the owners it reads."""
+    held: dict[str, dict[str, Held[Any]]] = {c.name: {} for c in records.collections}
+    for owner, envelopes in logs.items():
+        for envelope in envelopes:
+            try:
+                event = read_event(envelope)
+            except UnknownEvent:
+                continue
+            for collection, key in records.touched(event):
+                document = held[collection.name].setdefault(key, Held())
+                if owner == records.service:
+                    document.fold(collection, event, key, envelope.id)
+                else:
+                    document.learn(collection, event, key, envelope)
+    return {
+        name: {key: document.document(key) for key, document in sorted(found.items())}
+        for name, found in held.items()
+    }
+
+
+def state_hash(documents: Iterable[Mapping[str, Any]]) -> str:
+    """SHA-256, hexadecimal, of a collection: its documents sorted by `_id`, each as RFC 8785."""
+    found = hashlib.sha256()
+    for document in sorted(documents, key=lambda d: str(d["_id"])):
+        found.update(canonical({k: v for k, v in document.items() if k != LOCK}).encode())
+        found.update(b"\n")
+    return found.hexdigest()
