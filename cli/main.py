@@ -1,0 +1,106 @@
+"""`alliance`: run the system on this machine, see what it does, rebuild and check it."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import demo as demonstration
+from cli.rebuild import Busy
+from cli.rebuild import rebuild as rebuild_service
+from cli.services import NAMES
+from cli.status import show_status
+from deploy.local.stack import ROOT, NotStarted, Stack
+from deploy.local.system import System
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
+
+
+@app.command()
+def demo(
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the timeline and the checks as JSON there.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the demo's stack running at the end.")
+    ] = False,
+) -> None:
+    """Play the true stories of Irpin and Borodianka on a clean system; exit 0 if every check holds."""
+    held = demonstration.run(ROOT / "demo", json_file, _say, keep)
+    raise typer.Exit(0 if held else 1)
+
+
+@app.command()
+def up() -> None:
+    """Start Kafka, the store, the mailbox and the services, leave them running, say where."""
+    system = System(usual_ports=True)
+    system.start(_say)
+    at = system.addresses
+    _say("")
+    for service in system.services:
+        _say(f"{service:<10} {system.url(service)}   (API: {system.url(service)}/docs)")
+    _say(f"Kafka      {at.kafka}")
+    _say(f"store      {at.mongodb}")
+    _say(f"mail       smtp://{at.smtp_host}:{at.smtp_port}, received in {at.maildir}")
+    _say(f"logs       {system.root / 'run'}")
+    _say("`make status` shows what it does, `make down` stops it; its data stays.")
+
+
+@app.command()
+def down(
+    wipe: Annotated[bool, typer.Option("--wipe", help="Delete its data, too.")] = False,
+) -> None:
+    """Stop the local stack."""
+    for root in (ROOT, ROOT / "demo"):
+        try:
+            stack = Stack.attach(root)
+        except NotStarted:
+            continue
+        if stack.processes():
+            (stack.wipe if wipe else stack.stop)()
+            _say(f"stopped {root}")
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """What runs, lag per consumer, relay backlog; exit 1 where something that should run does not."""
+    raise typer.Exit(0 if show_status(System(), as_json, _say) else 1)
+
+
+@app.command()
+def rebuild(
+    service: Annotated[str, typer.Argument(help=f"One of: {', '.join(NAMES)}; or `all`.")],
+    kafka: Annotated[str, typer.Option(envvar="ALLIANCE_KAFKA", help="Bootstrap servers.")] = "",
+    mongodb: Annotated[str, typer.Option(envvar="ALLIANCE_MONGODB", help="The store.")] = "",
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the rebuilt database and name it.")
+    ] = False,
+) -> None:
+    """Fold the logs into a fresh database and compare it with the live one; exit 0 if equal."""
+    if service not in (*NAMES, "all"):
+        raise typer.BadParameter(f"{service}: allowed: {', '.join(NAMES)}, all")
+    if not (kafka and mongodb):
+        at = Stack.attach(ROOT).addresses
+        kafka, mongodb = kafka or at.kafka, mongodb or at.mongodb
+    equal = True
+    for name in NAMES if service == "all" else (service,):
+        try:
+            found = asyncio.run(rebuild_service(name, kafka, mongodb, keep))
+        except Busy as error:
+            _say(f"{name}: {error}")
+            raise typer.Exit(2) from None
+        equal = equal and found.equal
+        _say(f"{name}: {found.events} events" + (f", kept in {found.database}" if keep else ""))
+        for collection, (rebuilt, live) in found.hashes.items():
+            same = "equal    " if rebuilt == live else "DIFFERENT"
+            _say(f"  {same} {collection:<14} {found.documents[collection]:>6}  {rebuilt}")
+        for difference in found.different[:20]:
+            _say(f"    {difference}")
+    raise typer.Exit(0 if equal else 1)
+
+
+def _say(line: str) -> None:
+    typer.echo(line)

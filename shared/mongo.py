@@ -156,6 +156,10 @@ class Store:
         async with stream:
             yield wait
 
+    async def drop(self) -> None:
+        """Delete the whole database; for one that was made to be compared and thrown away."""
+        await self._client.drop_database(self.db.name)
+
     def close(self) -> None:
         """Close all connections."""
         self._client.close()

@@ -1,0 +1,157 @@
+"""What the demo claims, checked: each answer comes from the logs, the stores and the mailbox."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cli.rebuild import rebuild
+from cli.services import NAMES, known
+from cli.topics import lag, read_all, read_log
+from deploy.local.mailbox import messages
+from deploy.local.stack import Addresses
+from services.matching.matches import Coverage, evolve_coverage
+from services.matching.model import Pledge, evolve_pledge
+from services.matching.store import coverages, pledges
+from shared.events import Event, read_event
+from shared.events.matching import PledgeAmended, PledgeMade, PledgeWithdrawn
+from shared.events.notify import NoticeQueued, NoticeSent
+from shared.events.projects import NeedAmended, NeedPosted
+from shared.inbox import INBOX
+from shared.lines import minor_units
+from shared.log import LOG, envelope
+from shared.mongo import Store
+from shared.replay import LogBroken, in_order
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim: what it says, whether it held, and the figures or the fault."""
+
+    claim: str
+    held: bool
+    detail: str
+
+
+async def check_all(at: Addresses) -> list[Check]:
+    """Every check of the demo, in the order they are shown."""
+    found = [await logs_are_whole(at), await amounts_are_conserved(at)]
+    found += [await state_is_rebuilt(at, service) for service in NAMES]
+    return [*found, await everything_was_delivered(at), await everyone_was_told(at)]
+
+
+async def logs_are_whole(at: Addresses) -> Check:
+    """Positions run from 0 without a gap, and Kafka holds the bytes that each store recorded."""
+    claim = "each log is gapless, and Kafka holds exactly what was recorded"
+    total = 0
+    for owner in NAMES:
+        try:
+            log = in_order(owner, await read_log(at.kafka, owner))
+        except LogBroken as error:
+            return Check(claim, False, str(error))
+        store = Store(at.mongodb, owner)
+        stored = [d async for d in store[LOG].find().sort("position", 1)]
+        store.close()
+        if [envelope(owner, d) for d in stored] != log:
+            return Check(claim, False, f"{owner}: the topic is not what the store recorded")
+        for document, event in zip(stored, log, strict=True):
+            if document["leaf"] != event.leaf_hash():
+                return Check(claim, False, f"{owner}: the leaf of {event.id} is not its hash")
+        total += len(log)
+    return Check(claim, True, f"{total} events in {len(NAMES)} logs")
+
+
+async def amounts_are_conserved(at: Addresses) -> Check:
+    """At every event: pledged = available + reserved + delivered + withdrawn, none below zero; and
+    at the end what is covered of each requirement line is not more than what is asked."""
+    claim = "the coverage adds up"
+    log = in_order("matching", await read_log(at.kafka, "matching"))
+    held: dict[str, Pledge] = {}
+    covered: dict[str, Coverage] = {}
+    for event in (read_event(e) for e in log):
+        for key in pledges.touched(event):
+            held[key] = evolve_pledge(held.get(key), event)
+            if fault := _unbalanced(held[key], event):
+                return Check(claim, False, fault)
+        for key in coverages.touched(event):
+            covered[key] = evolve_coverage(covered.get(key), event)
+    asked: dict[tuple[str, str], int] = {}
+    for event in (
+        read_event(e) for e in in_order("projects", await read_log(at.kafka, "projects"))
+    ):
+        if isinstance(event, NeedPosted | NeedAmended):
+            for line in event.lines or ():
+                asked[event.need_id, str(line.line)] = minor_units(line.amount)
+    lines = 0
+    for need_id, coverage in covered.items():
+        for number, line in coverage.lines.items():
+            lines += 1
+            if line.taken > asked[need_id, number]:
+                return Check(
+                    claim,
+                    False,
+                    f"line {number} of {need_id}: {line!r} of {asked[need_id, number]}",
+                )
+    return Check(claim, True, f"{len(held)} pledges, {lines} requirement lines, every event")
+
+
+def _unbalanced(pledge: Pledge, event: Event) -> str:
+    for b in pledge.balances:
+        parts = (b.available, b.reserved, b.delivered, b.withdrawn)
+        if min(parts) < 0 or sum(parts) != minor_units(b.line.amount):
+            return f"after {event.type}, line {b.line.line} of {pledge.id} is {parts}"
+    if isinstance(event, PledgeMade | PledgeAmended | PledgeWithdrawn) and not pledge.balances:
+        return f"pledge {pledge.id} has no lines"
+    return ""
+
+
+async def state_is_rebuilt(at: Addresses, service: str) -> Check:
+    """A service's collections, folded from the logs alone, equal the live ones."""
+    found = await rebuild(service, at.kafka, at.mongodb)
+    detail = f"{sum(found.documents.values())} documents from {found.events} events"
+    if not found.equal:
+        detail = "; ".join(found.different[:3])
+    return Check(f"{service} rebuilt from the logs equals the live store", found.equal, detail)
+
+
+async def everything_was_delivered(at: Addresses) -> Check:
+    """Each event that a service handles is in its inbox, its offsets are committed to the end,
+    and no dead letter was written."""
+    claim = "every event was delivered to every subscriber"
+    delivered = 0
+    for name in NAMES:
+        on = known(name).on
+        if on is None:
+            continue
+        wanted = {event.ce_type() for event in on.events()}
+        store = Store(at.mongodb, name)
+        inbox = {d["_id"] async for d in store[INBOX].find({}, {"_id": 1})}
+        store.close()
+        for topic in on.topics():
+            for event in await read_log(at.kafka, topic.removesuffix(".events")):
+                if event.type in wanted and f"{event.source} {event.id}" not in inbox:
+                    return Check(claim, False, f"{name} has not handled {event.type} {event.id}")
+        delivered += len(inbox)
+        if letters := await read_all(at.kafka, f"{name}.dead-letters"):
+            return Check(claim, False, f"{name} has {len(letters)} dead letters")
+    behind = await lag(at.kafka, [n for n in NAMES if known(n).on is not None])
+    if left := _total(behind.values()):
+        return Check(claim, False, f"{left} records are not committed: {behind}")
+    return Check(claim, True, f"{delivered} deliveries, no lag, no dead letters")
+
+
+async def everyone_was_told(at: Addresses) -> Check:
+    """Each notice that was decided was sent once, and the mail server has exactly those messages."""
+    claim = "every notice was sent once, and the mailbox holds exactly those"
+    events = [read_event(e) for e in in_order("notify", await read_log(at.kafka, "notify"))]
+    queued = {e.notice_id for e in events if isinstance(e, NoticeQueued)}
+    sent = {e.notice_id: e.message_id for e in events if isinstance(e, NoticeSent)}
+    received = Counter(str(m["Message-ID"]) for m in messages(at.maildir))
+    if queued != sent.keys():
+        return Check(claim, False, f"{len(queued)} decided, {len(sent)} sent")
+    if received != Counter(sent.values()):
+        return Check(claim, False, f"{len(sent)} sent, {received.total()} received")
+    return Check(claim, True, f"{received.total()} e-mails")
+
+
+def _total(lags: Iterable[dict[str, int]]) -> int:
+    return sum(sum(partitions.values()) for partitions in lags)

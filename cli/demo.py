@@ -1,0 +1,171 @@
+"""`alliance demo`: plays the stories on a system of its own, and checks what it shows."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from cli import story
+from cli.checks import Check, check_all
+from cli.timeline import Entry, Timeline
+from deploy.local.mailbox import messages
+from deploy.local.system import System
+from shared.events.matching import MatchProposed
+from shared.lines import minor_units, of_minor_units
+
+Say = Callable[[str], None]
+
+SETTINGS = {"ALLIANCE_ROUND_DEBOUNCE_SECONDS": "0.2"}
+"""A demo's matching rounds do not wait for more to arrive for long."""
+
+
+async def play(system: System, say: Say) -> tuple[list[Entry], list[Check]]:
+    """Play both stories on a system that runs; the timeline, and what the checks said."""
+    timeline = Timeline(system.addresses.kafka, lambda entry: say(_line(entry)))
+    following = asyncio.create_task(timeline.follow())
+    cast = story.Cast(system, timeline, lambda words: say(f"\n▶ {words}"))
+    try:
+        for part in (story.founding, story.irpin, story.borodianka):
+            await _unless_ended(part(cast), following)
+        await _settle(system, timeline)
+        await _summary(cast, timeline, system, say)
+    finally:
+        await cast.close()
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    say("\nChecks")
+    checks = await check_all(system.addresses)
+    for check in checks:
+        say(f"  {'ok    ' if check.held else 'FAILED'}  {check.claim}: {check.detail}")
+    return timeline.entries, checks
+
+
+async def _unless_ended(part: Any, following: "asyncio.Task[None]") -> None:
+    """Play a part; if the timeline breaks, say so at once instead of waiting for it."""
+    playing = asyncio.ensure_future(part)
+    await asyncio.wait({playing, following}, return_when=asyncio.FIRST_COMPLETED)
+    if following.done() and not playing.done():
+        playing.cancel()
+        following.result()
+    await playing
+
+
+def _line(entry: Entry) -> str:
+    at = entry.envelope.time[11:23]
+    owner = entry.envelope.source.removeprefix("/")
+    indent = "  " * min(entry.depth, 6) + ("└ " if entry.depth else "")
+    return (
+        f"  {at}  {owner:<9}#{entry.envelope.sequence:<4}{indent}{entry.envelope.name}: "
+        f"{entry.words}  [{entry.actor}]"
+    )
+
+
+async def _settle(system: System, timeline: Timeline, timeout: float = 60.0) -> None:
+    """Return when nothing is on its way: no backlog, no lag, no notice to be sent, all shown."""
+    deadline = time.monotonic() + timeout
+    quiet = 0
+    async with httpx.AsyncClient(timeout=10) as http:
+        while quiet < 3:
+            found = [
+                (await http.get(f"{system.url(s)}/health/progress")).json() for s in system.services
+            ]
+            queued = (await http.get(f"{system.url('notify')}/notices?status=queued")).json()
+            waits = sum(p["backlog"] + sum(p["lag"].values()) for p in found) + len(queued)
+            shown = len(timeline.entries) == sum(p["recorded"] for p in found)
+            quiet = quiet + 1 if not waits and shown else 0
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"not at rest after {timeout:g} s: {found}, {len(queued)} queued"
+                )
+            await asyncio.sleep(0.15)
+
+
+async def _summary(cast: story.Cast, timeline: Timeline, system: System, say: Say) -> None:
+    say("\nEvents by topic")
+    for owner, number in sorted(Counter(e.envelope.source[1:] for e in timeline.entries).items()):
+        kinds = Counter(e.envelope.name for e in timeline.entries if e.envelope.source[1:] == owner)
+        told = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
+        say(f"  {owner + '.events':<16} {number:>4}   {told}")
+    say("\nMatches and coverage")
+    for match in await cast.get("matching", "/matches"):
+        amount, covers = _amount(match["reserved"]), _amount(match["covers"])
+        words = f"{amount} from {timeline.names[match['partner_id']]}"
+        counted = "" if amount == covers else f", counted as {covers}"
+        say(f"  {match['status']:<10} {words}{counted}")
+    for need in await cast.get("projects", "/needs"):
+        coverage = await cast.get("matching", f"/coverages/{need['id']}")
+        say(f"  {timeline.names[need['id']]} is {need['status']}:")
+        for line in need["lines"]:
+            taken = coverage["lines"].get(str(line["line"]), {})
+            say(f"    line {line['line']}: {_amount(line['amount'])} asked, {_parts(line, taken)}")
+    _explanation(timeline, say)
+    inbox = messages(system.addresses.maildir)
+    say(f"\nInbox: {len(inbox)} e-mails")
+    for message in inbox[-6:]:
+        say(f"  to {message['To']}: {message['Subject']}")
+    say(f"  … all of them: {system.addresses.maildir}")
+
+
+def _explanation(timeline: Timeline, say: Say) -> None:
+    proposals = [e.event for e in timeline.entries if isinstance(e.event, MatchProposed)]
+    say("\nWhy the first match")
+    first = proposals[0].explanation
+    parts = ", ".join(f"{name} {value}" for name, value in first.parts.items())
+    say(f"  rule {first.rule}: {parts}; alternatives that lost: {len(first.alternatives)}")
+
+
+def _amount(amount: dict[str, Any]) -> str:
+    if "currency" in amount:
+        return f"{amount['currency']} {float(amount['amount']):,.2f}"
+    return f"{amount['quantity']:,} × {amount['unit']}"
+
+
+def _parts(line: dict[str, Any], taken: dict[str, int]) -> str:
+    from pydantic import TypeAdapter
+
+    from shared.events.facts import Amount
+
+    asked = TypeAdapter[Amount](Amount).validate_python(line["amount"])
+    shares = [
+        f"{of_minor_units(taken[k], asked)} {k}"
+        for k in ("proposed", "agreed", "delivered")
+        if taken.get(k)
+    ]
+    rest = minor_units(asked) - sum(taken.get(k, 0) for k in ("proposed", "agreed", "delivered"))
+    return ", ".join(shares or ["nothing covered"]) + (
+        f", {of_minor_units(rest, asked)} open" if rest else ""
+    )
+
+
+def run(root: Path, json_file: Path | None, say: Say, keep: bool = False) -> bool:
+    """Start a system from a clean state, play, check, stop it; whether every check held."""
+    started = time.monotonic()
+    system = System(root, settings=SETTINGS)
+    system.wipe()
+    try:
+        system.start(say)
+        say(f"ready after {time.monotonic() - started:.1f} s")
+        entries, checks = asyncio.run(play(system, say))
+    finally:
+        if not keep:
+            with suppress(Exception):
+                system.stop()
+    if json_file is not None:
+        result = {
+            "timeline": [e.as_data() for e in entries],
+            "checks": [vars(c) for c in checks],
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        json_file.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+    held = sum(c.held for c in checks)
+    say(
+        f"\n{held} of {len(checks)} checks held, {len(entries)} events, "
+        f"{time.monotonic() - started:.1f} s"
+    )
+    return held == len(checks)

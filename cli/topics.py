@@ -1,0 +1,72 @@
+"""Reading whole topics, as an auditor or a rebuild does: from the beginning to the end of now."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from shared.events import Envelope, NotAnEvent, read_record
+
+
+async def read_all(bootstrap: str, topic: str) -> list["ConsumerRecord[Any, Any]"]:
+    """Every record of a topic, partition by partition, as of now."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, p) for p in sorted(await _partitions(consumer, topic))]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        found: list[ConsumerRecord[Any, Any]] = []
+        while any([await consumer.position(p) < ends[p] for p in partitions]):
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                found.extend(records)
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def read_log(bootstrap: str, owner: str) -> list[Envelope]:
+    """Every event of an owner's topic; records that are no events are left out."""
+    found = []
+    for record in await read_all(bootstrap, f"{owner}.events"):
+        try:
+            found.append(read_record(record.headers, record.value, owner))
+        except NotAnEvent:
+            continue
+    return found
+
+
+async def lag(bootstrap: str, groups: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Records that each consumer group has not committed yet, by `topic[partition]`.
+
+    For the partitions the group has committed at least once.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await admin.start()
+    await consumer.start()
+    try:
+        found = {}
+        for group in groups:
+            offsets = await admin.list_consumer_group_offsets(group)
+            ends = await consumer.end_offsets(list(offsets)) if offsets else {}
+            found[group] = {
+                f"{p.topic}[{p.partition}]": ends[p] - at.offset for p, at in offsets.items()
+            }
+        return found
+    finally:
+        await consumer.stop()
+        await admin.close()
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    await consumer._client.force_metadata_update()
+    found = consumer.partitions_for_topic(topic)
+    if found is None:
+        await consumer._client.add_topic(topic)
+        found = consumer.partitions_for_topic(topic)
+    return set(found or ())
