@@ -16,9 +16,8 @@ from shared.events import Event, read_event
 from shared.events.matching import PledgeAmended, PledgeMade, PledgeWithdrawn
 from shared.events.notify import NoticeQueued, NoticeSent
 from shared.events.projects import NeedAmended, NeedPosted
-from shared.inbox import INBOX
 from shared.lines import minor_units
-from shared.log import LOG, envelope
+from shared.log import INBOX, LOG, envelope
 from shared.mongo import Store
 from shared.replay import LogBroken, in_order
 
@@ -83,14 +82,10 @@ async def amounts_are_conserved(at: Addresses) -> Check:
                 asked[event.need_id, str(line.line)] = minor_units(line.amount)
     lines = 0
     for need_id, coverage in covered.items():
-        for number, line in coverage.lines.items():
+        for number, covers in coverage.lines.items():
             lines += 1
-            if line.taken > asked[need_id, number]:
-                return Check(
-                    claim,
-                    False,
-                    f"line {number} of {need_id}: {line!r} of {asked[need_id, number]}",
-                )
+            if covers.taken > (limit := asked[need_id, number]):
+                return Check(claim, False, f"line {number} of {need_id}: {covers!r} of {limit}")
     return Check(claim, True, f"{len(held)} pledges, {lines} requirement lines, every event")
 
 
@@ -140,7 +135,7 @@ async def everything_was_delivered(at: Addresses) -> Check:
 
 
 async def everyone_was_told(at: Addresses) -> Check:
-    """Each notice that was decided was sent once, and the mail server has exactly those messages."""
+    """Each notice that was decided was sent once, and the mail server has those messages only."""
     claim = "every notice was sent once, and the mailbox holds exactly those"
     events = [read_event(e) for e in in_order("notify", await read_log(at.kafka, "notify"))]
     queued = {e.notice_id for e in events if isinstance(e, NoticeQueued)}

@@ -26,7 +26,7 @@ def demo(
         bool, typer.Option("--keep", help="Leave the demo's stack running at the end.")
     ] = False,
 ) -> None:
-    """Play the true stories of Irpin and Borodianka on a clean system; exit 0 if every check holds."""
+    """Play Irpin's and Borodianka's stories on a clean system; exit 0 if every check holds."""
     held = demonstration.run(ROOT / "demo", json_file, _say, keep)
     raise typer.Exit(0 if held else 1)
 
@@ -66,7 +66,7 @@ def down(
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """What runs, lag per consumer, relay backlog; exit 1 where something that should run does not."""
+    """What runs, lag per consumer, relay backlog; exit 1 where something is missing."""
     raise typer.Exit(0 if show_status(System(), as_json, _say) else 1)
 
 

@@ -89,6 +89,7 @@ class UnitOfWork:
         self._changed: dict[tuple[str, str], Folded[Any]] = {}
         self._entries: list[dict[str, Any]] = []
         self._recorded = 0
+        self._last_id: str | None = None
 
     @property
     def recorded(self) -> int:
@@ -192,7 +193,9 @@ class UnitOfWork:
             raise TypeError(f"no collection of {self.records.service} holds {event.type}'s subject")
         cause = self._cause.event_id
         event_id = event_id_after(
-            cause if self._cause.own else None, *(h.last_event for _, _, h in touched)
+            cause if self._cause.own else None,
+            self._last_id,
+            *(h.last_event for _, _, h in touched),
         )
         envelope = Envelope(
             id=event_id,
@@ -217,6 +220,7 @@ class UnitOfWork:
             self._changed[collection.name, key] = collection
         self._entries.append(entry(envelope))
         self._recorded += 1
+        self._last_id = event_id
         if cause is None:  # what the same command records next follows from its first event
             self._cause = Cause(self._cause.correlation_id, event_id, own=True)
 
