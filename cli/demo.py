@@ -9,14 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
+from pydantic import TypeAdapter
 
 from cli import story
 from cli.checks import Check, check_all
 from cli.timeline import Entry, Timeline
 from deploy.local.mailbox import messages
 from deploy.local.system import System
+from shared.events.facts import Amount
 from shared.events.matching import MatchProposed
+from shared.events.notify import NoticeQueued
 from shared.lines import minor_units, of_minor_units
 
 Say = Callable[[str], None]
@@ -27,13 +29,13 @@ SETTINGS = {"ALLIANCE_ROUND_DEBOUNCE_SECONDS": "0.2"}
 
 async def play(system: System, say: Say) -> tuple[list[Entry], list[Check]]:
     """Play both stories on a system that runs; the timeline, and what the checks said."""
-    timeline = Timeline(system.addresses.kafka, lambda entry: say(_line(entry)))
+    timeline = Timeline(system.addresses.kafka, lambda entry: _show(entry, say))
     following = asyncio.create_task(timeline.follow())
-    cast = story.Cast(system, timeline, lambda words: say(f"\n▶ {words}"))
+    cast = story.Cast(system, timeline, say)
     try:
-        for part in (story.founding, story.irpin, story.borodianka):
+        for part in (story.alliance, story.irpin, story.borodianka):
             await _unless_ended(part(cast), following)
-        await _settle(system, timeline)
+        await cast.at_rest()
         await _summary(cast, timeline, system, say)
     finally:
         await cast.close()
@@ -56,34 +58,21 @@ async def _unless_ended(part: Any, following: "asyncio.Task[None]") -> None:
     await playing
 
 
+def _show(entry: Entry, say: Say) -> None:
+    """One line for each event; that a notice was decided shows as the e-mail that follows."""
+    if not isinstance(entry.event, NoticeQueued):
+        say(_line(entry))
+
+
 def _line(entry: Entry) -> str:
     at = entry.envelope.time[11:23]
     owner = entry.envelope.source.removeprefix("/")
     indent = "  " * min(entry.depth, 6) + ("└ " if entry.depth else "")
+    by = "" if entry.actor.startswith("service:") else f"  [{entry.actor}]"
     return (
         f"  {at}  {owner:<9}#{entry.envelope.sequence:<4}{indent}{entry.envelope.name}: "
-        f"{entry.words}  [{entry.actor}]"
+        f"{entry.words}{by}"
     )
-
-
-async def _settle(system: System, timeline: Timeline, timeout: float = 60.0) -> None:
-    """Return when nothing is on its way: no backlog, no lag, no notice to be sent, all shown."""
-    deadline = time.monotonic() + timeout
-    quiet = 0
-    async with httpx.AsyncClient(timeout=10) as http:
-        while quiet < 3:
-            found = [
-                (await http.get(f"{system.url(s)}/health/progress")).json() for s in system.services
-            ]
-            queued = (await http.get(f"{system.url('notify')}/notices?status=queued")).json()
-            waits = sum(p["backlog"] + sum(p["lag"].values()) for p in found) + len(queued)
-            shown = len(timeline.entries) == sum(p["recorded"] for p in found)
-            quiet = quiet + 1 if not waits and shown else 0
-            if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"not at rest after {timeout:g} s: {found}, {len(queued)} queued"
-                )
-            await asyncio.sleep(0.15)
 
 
 async def _summary(cast: story.Cast, timeline: Timeline, system: System, say: Say) -> None:
@@ -121,16 +110,10 @@ def _explanation(timeline: Timeline, say: Say) -> None:
 
 
 def _amount(amount: dict[str, Any]) -> str:
-    if "currency" in amount:
-        return f"{amount['currency']} {float(amount['amount']):,.2f}"
-    return f"{amount['quantity']:,} × {amount['unit']}"
+    return str(TypeAdapter[Amount](Amount).validate_python(amount))
 
 
 def _parts(line: dict[str, Any], taken: dict[str, int]) -> str:
-    from pydantic import TypeAdapter
-
-    from shared.events.facts import Amount
-
     asked = TypeAdapter[Amount](Amount).validate_python(line["amount"])
     shares = [
         f"{of_minor_units(taken[k], asked)} {k}"

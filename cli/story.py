@@ -5,6 +5,8 @@ demo's own: who endorsed whom, who verified, the days of the steps, the split be
 two equipment donors, whom the sources do not name, and the rate of the hryvnia).
 """
 
+import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +16,7 @@ import httpx
 
 from cli.timeline import Entry, Timeline
 from deploy.local.system import System
+from services.members import founding
 from shared.events import Event
 from shared.events.ids import ContactRef
 from shared.events.matching import (
@@ -55,14 +58,36 @@ class Cast:
         self._timeline = timeline
         self._say = say
         self.ids: dict[str, str] = {}
+        self._shown = -1
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
-    def step(self, words: str) -> None:
-        """Announce the next step."""
-        self._say(words)
+    async def step(self, words: str) -> None:
+        """Announce the next step, once all that followed from the last one was shown."""
+        await self.at_rest()
+        self._say(f"\n▶ {words}")
+
+    async def at_rest(self, timeout: float = 60.0) -> None:
+        """Return when nothing is on its way: no backlog, no lag, no notice to be sent, all shown.
+
+        Raises TimeoutError with what is left.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            found = [await self.get(s, "/health/progress") for s in self._system.services]
+            queued = await self.get("notify", "/notices?status=queued")
+            waits = sum(p["backlog"] + sum(p["lag"].values()) for p in found) + len(queued)
+            recorded = sum(p["recorded"] for p in found)
+            if not waits and self._shown == recorded == len(self._timeline.entries):
+                return  # twice the same, so nothing was recorded in between
+            self._shown = len(self._timeline.entries) if not waits else -1
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"not at rest after {timeout:g} s: {found}, {len(queued)} queued"
+                )
+            await asyncio.sleep(0.05)
 
     async def post(
         self, who: str, service: str, path: str, body: Json | None = None, method: str = "POST"
@@ -100,12 +125,17 @@ class Cast:
         await self._timeline.until(happened, what)
         return [e.event for e in self._timeline.entries if wanted(e.event)]
 
-    async def join(self, who: str, endorser: str, language: str, body: Json) -> None:
-        """A body gets a contact in the vault, applies, and is admitted."""
+    async def contact(self, who: str, language: str, side: str) -> str:
+        """An address in notify's vault; what points to it."""
         contact = str(ContactRef.new())
-        zone = "Europe/Kyiv" if body["side"] == "ukraine" else "Europe/Lisbon"
+        zone = "Europe/Kyiv" if side == "ukraine" else "Europe/Brussels"
         address = {"email": f"{who}@example.org", "language": language, "timezone": zone}
         await self.post("operator", "notify", f"/contacts/{contact}", address, "PUT")
+        return contact
+
+    async def join(self, who: str, endorser: str, language: str, body: Json) -> None:
+        """A body gets a contact in the vault, applies, and is admitted."""
+        contact = await self.contact(who, language, body["side"])
         application = body | {
             "organisation_id": f"XI-ALLIANCE-{who.upper()}",
             "contact_ref": contact,
@@ -149,10 +179,16 @@ class Cast:
         )
 
 
-async def founding(cast: Cast) -> None:
+async def alliance(cast: Cast) -> None:
     """The founding core members, and the exchange rates."""
-    cast.step("The operator records the twelve founding core members and the exchange rates")
-    for member in await cast.post("operator", "members", "/founding-members"):
+    await cast.step("The operator records the twelve founding core members and the exchange rates")
+    short = {m.organisation_id.removeprefix("XI-ALLIANCE-").lower(): m for m in founding.MEMBERS}
+    contacts = {
+        m.organisation_id: await cast.contact(who, "uk" if m.side == "ukraine" else "en", m.side)
+        for who, m in short.items()
+    }
+    found = await cast.post("operator", "members", "/founding-members", {"contacts": contacts})
+    for member in found:
         cast.ids[member["organisation_id"].removeprefix("XI-ALLIANCE-").lower()] = member["id"]
     rates = {
         "date": TODAY,
@@ -166,7 +202,7 @@ async def founding(cast: Cast) -> None:
 
 async def irpin(cast: Cast) -> None:
     """Cascais and Irpin: EUR 500,000 for a crèche, delivered as a restored kindergarten."""
-    cast.step("Irpin and Cascais join, each endorsed by a core member of its side")
+    await cast.step("Irpin and Cascais join, each endorsed by a core member of its side")
     names = {"uk": "Ірпінь", "en": "Irpin"}
     hromada = {"side": "ukraine", "kind": "hromada", "country": "UA"}
     await cast.join("irpin", "auc", "uk", hromada | {"names": names, "territory": IRPIN})
@@ -174,12 +210,12 @@ async def irpin(cast: Cast) -> None:
     cascais = {"names": {"pt": "Cascais", "en": "Cascais", "uk": "Кашкайш"}}
     await cast.join("cascais", "cemr", "en", city | cascais)
 
-    cast.step("Cascais declares its partnership with Irpin (signed 23 June 2022)")
+    await cast.step("Cascais declares its partnership with Irpin (signed 23 June 2022)")
     twinning = {"with_member": cast.ids["irpin"], "statement": "Twinned since 23 June 2022."}
     await cast.post("cascais", "members", "/partnerships", twinning)
     await cast.until("partnership", lambda e: isinstance(e, PartnershipDeclared))
 
-    cast.step("Irpin posts a need: a crèche")
+    await cast.step("Irpin posts a need: a crèche")
     need = {
         "place": IRPIN,
         "sector": "education",
@@ -191,7 +227,7 @@ async def irpin(cast: Cast) -> None:
     }
     need_id = (await cast.post("irpin", "projects", "/needs", need))["id"]
 
-    cast.step("Cascais pledges EUR 500,000 for Irpin (announced 22 June 2022)")
+    await cast.step("Cascais pledges EUR 500,000 for Irpin (announced 22 June 2022)")
     pledge = {
         "title": {"en": "A crèche for Irpin", "uk": "Ясла для Ірпеня"},
         "lines": [_money(1, "500000.00", "EUR", "a crèche")],
@@ -200,12 +236,13 @@ async def irpin(cast: Cast) -> None:
     await cast.post("cascais", "matching", "/pledges", pledge)
     await cast.until("proposal", lambda e: isinstance(e, MatchProposed) and e.need_id == need_id)
 
-    cast.step("Both sides accept")
+    await cast.step("Both sides accept")
     match_ids = await cast.agree(need_id, cast.ids, "irpin")
     await cast.until("coverage", lambda e: isinstance(e, NeedCovered) and e.need_id == need_id)
 
-    cast.step("Work begins, and its first milestone is met")
-    await _start(cast, "irpin", need_id, "a new crèche")
+    await cast.step("Work begins, and its first milestone is met")
+    start = {"start_date": TODAY, "planned_scope": "a new crèche"}
+    await cast.post("irpin", "projects", f"/needs/{need_id}/start", start)
     milestone = {
         "milestone": 1,
         "title": {"uk": "Дах відновлено", "en": "The roof is restored"},
@@ -214,7 +251,9 @@ async def irpin(cast: Cast) -> None:
     }
     await cast.post("irpin", "projects", f"/needs/{need_id}/milestones", milestone)
 
-    cast.step("Cascais's contribution arrives, with a changed scope; the project is completed")
+    await cast.step(
+        "Cascais's contribution arrives, with a changed scope; the project is completed"
+    )
     scope = "the restored kindergarten “Chervona Kalyna”"
     await cast.deliver("irpin", match_ids, {"1": scope})
     completion = {
@@ -229,7 +268,7 @@ async def irpin(cast: Cast) -> None:
 
 async def borodianka(cast: Cast) -> None:
     """Borodianka's kindergarten “Pinocchio”: one need, six donors, two currencies."""
-    cast.step("Borodianka and six donors join")
+    await cast.step("Borodianka and six donors join")
     names = {"uk": "Бородянка", "en": "Borodianka"}
     hromada = {"side": "ukraine", "kind": "hromada", "country": "UA"}
     await cast.join("borodianka", "auc", "uk", hromada | {"names": names, "territory": BORODIANKA})
@@ -245,7 +284,7 @@ async def borodianka(cast: Cast) -> None:
         body = {"side": "partner", "kind": "donor", "country": "BE", "names": {"en": name}}
         await cast.join(who, "eurocities", "en", body)
 
-    cast.step("Borodianka posts one need with four lines")
+    await cast.step("Borodianka posts one need with four lines")
     need = {
         "place": BORODIANKA,
         "sector": "education",
@@ -262,7 +301,7 @@ async def borodianka(cast: Cast) -> None:
     }
     need_id = (await cast.post("borodianka", "projects", "/needs", need))["id"]
 
-    cast.step("Six partners pledge parts of it, in kind, in euros and in hryvnias")
+    await cast.step("Six partners pledge parts of it, in kind, in euros and in hryvnias")
     lines = {
         "repairs": _goods(1, "building-repairs", "set", "repairs"),
         "equipment1": _money(1, "250000.00", "EUR", "equipment"),
@@ -283,13 +322,16 @@ async def borodianka(cast: Cast) -> None:
         "proposals", lambda e: isinstance(e, MatchProposed) and e.need_id == need_id, 6
     )
 
-    cast.step("Borodianka and each of the six accept")
+    await cast.step("Borodianka and each of the six accept")
     match_ids = await cast.agree(need_id, cast.ids, "borodianka")
     await cast.until("coverage", lambda e: isinstance(e, NeedCovered) and e.need_id == need_id)
 
-    cast.step("Work begins; all six contributions arrive; the project is completed as planned")
+    await cast.step(
+        "Work begins; all six contributions arrive; the project is completed as planned"
+    )
     scope = "the repaired kindergarten with equipment, shelter and water"
-    await _start(cast, "borodianka", need_id, scope)
+    start = {"start_date": TODAY, "planned_scope": scope}
+    await cast.post("borodianka", "projects", f"/needs/{need_id}/start", start)
     await cast.deliver("borodianka", match_ids, {})
     completion = {
         "end_date": TODAY,
@@ -303,20 +345,8 @@ async def borodianka(cast: Cast) -> None:
     await _verify(cast, need_id, "Visited: the kindergarten works, with shelter and water.")
 
 
-async def _start(cast: Cast, owner: str, need_id: str, scope: str) -> None:
-    """Start a project as soon as projects knows of the agreement, which takes a moment."""
-    body = {"start_date": TODAY, "planned_scope": scope}
-    while True:
-        try:
-            await cast.post(owner, "projects", f"/needs/{need_id}/start", body)
-            return
-        except Refusal as refusal:
-            if "nothing-agreed" not in str(refusal):
-                raise
-
-
 async def _verify(cast: Cast, need_id: str, report: str) -> None:
-    cast.step("The European Committee of the Regions verifies it, as an independent monitor")
+    await cast.step("The European Committee of the Regions verifies it, as an independent monitor")
     body = {"finding": "confirmed", "report": report}
     await cast.post("cor", "projects", f"/needs/{need_id}/verification", body)
 

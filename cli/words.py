@@ -79,7 +79,7 @@ def describe(  # noqa: PLR0912 a branch for each event is the point
     """What happened, in one line without the actor."""
     match event:
         case MemberApplied():
-            return f"{_english(event.names)} applies, side {event.side}, accepts all principles"
+            return f"{_english(event.names)} applies (side {event.side})"
         case MemberAdmitted(endorsed_by=None):
             return f"{names[event.member_id]} is a {event.role} member: {event.reason}"
         case MemberAdmitted():
@@ -104,7 +104,9 @@ def describe(  # noqa: PLR0912 a branch for each event is the point
             return f"completed as planned: {event.final_scope}"
         case ProjectCompleted():
             assert event.scope_change is not None
-            return f"completed, scope changed to “{event.final_scope}”: {event.scope_change.reason}"
+            return (
+                f"completed, with another scope, {event.final_scope}: {event.scope_change.reason}"
+            )
         case CompletionVerified():
             return f"{names[event.monitor_id]} verifies: {event.finding}: {event.report}"
         case _:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 
 from services.members import commands
-from services.members.commands import Apply, DeclarePartnership, Endorse, Reject
+from services.members.commands import Apply, DeclarePartnership, Endorse, Found, Reject
 from services.members.model import Member, Partnership
 from services.members.store import members, partnerships
 from shared.events.facts import Side
@@ -49,9 +49,9 @@ async def declare_partnership(
 
 
 @router.post("/founding-members", status_code=201)
-async def found(uow: Writes) -> list[Member]:
+async def found(body: Found, uow: Writes) -> list[Member]:
     """Record the twelve founding core members, once; for operators."""
-    return await commands.found(uow)
+    return await commands.found(body, uow)
 
 
 @router.get("/members/{member_id}")

@@ -2,6 +2,8 @@
 
 from uuid import NAMESPACE_URL, uuid5
 
+from pydantic import Field
+
 from services.members import founding, model
 from services.members.model import Member, Partnership
 from services.members.store import members, partnerships
@@ -30,6 +32,12 @@ class Apply(Command):
     nuts: Nuts | None = None
     contact_ref: ContactRef | None = None
     principles: tuple[PrincipleCode, ...]
+
+
+class Found(Command):
+    """Contacts of founding members, by organisation id; those that are absent have none."""
+
+    contacts: dict[OrganisationId, ContactRef] = Field(default_factory=dict)
 
 
 class Endorse(Command):
@@ -92,7 +100,7 @@ async def declare_partnership(command: DeclarePartnership, uow: UnitOfWork) -> P
     return await uow.record(partnerships, event)
 
 
-async def found(uow: UnitOfWork) -> list[Member]:
+async def found(command: Found, uow: UnitOfWork) -> list[Member]:
     """Record the founding core members; those that are recorded already stay as they are."""
     if "operator" not in uow.actor.roles:
         raise NotYours(f"{uow.actor.name} is no operator")
@@ -106,6 +114,7 @@ async def found(uow: UnitOfWork) -> list[Member]:
                 organisation_id=body.organisation_id,
                 names=body.names,
                 country=body.country,
+                contact_ref=command.contacts.get(body.organisation_id),
                 principles=model.PRINCIPLES,
                 principles_version=model.PRINCIPLES_VERSION,
             )
