@@ -222,6 +222,7 @@ class Inbox:
             cause=Cause(""),
             now=datetime.now(UTC),
         )
+        await uow.preload(d.event for d in new)
         for delivery in new:
             envelope = delivery.envelope
             with telemetry.span(

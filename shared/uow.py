@@ -6,6 +6,7 @@ is written at once in `flush`, with the version of each document checked. Nobody
 log or a folded collection.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -232,6 +233,22 @@ class UnitOfWork:
             document = await self._hold(collection, key)
             if document.learn(collection, event, key, envelope):
                 self._changed[collection.name, key] = collection
+
+    async def preload(self, events: Iterable[Event]) -> None:
+        """Load what these events touch, with one query for each collection."""
+        wanted: dict[Folded[Any], set[str]] = {}
+        for event in events:
+            for collection, key in self.records.touched(event):
+                if (collection.name, key) not in self._held:
+                    wanted.setdefault(collection, set()).add(key)
+        for collection, keys in wanted.items():
+            query = {"_id": {"$in": list(keys)}}
+            found = self.store[collection.name].find(query, session=self.session)
+            for document in await found.to_list(None):
+                self._keep(collection, document)
+                keys.discard(document["_id"])
+            for key in keys:
+                self._held[collection.name, key] = Held()
 
     async def lock(self, collection: Folded[Any], key: str) -> None:
         """Collide with any transaction that changes or locks the same document.

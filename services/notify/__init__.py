@@ -1,1 +1,6 @@
-"""notify"""
+"""notify: who is told what, and whether it reached them.
+
+Owns notices, and the vault: the people's addresses, which are in no event and can be erased.
+Publishes `notify.events`: notice-queued, notice-sent, notice-failed.
+Consumes `members.events`, `projects.events`, `matching.events`.
+"""

@@ -197,10 +197,7 @@ class NeedCovered(Event, type="need-covered", version=1, owner="matching", subje
 
 
 class RatesSet(Event, type="rates-set", version=1, owner="matching", subject="rates_id"):
-    """A match ended because one of its ends changed; its part is free again. Subject: the match.
-
-    `was` is what it had been: a proposal, or agreed while the need was being withdrawn.
-    """
+    """Exchange rates an operator loaded: units of each currency for one euro. Subject: the set."""
 
     rates_id: RatesId
     date: DateText

@@ -1,0 +1,16 @@
+"""notify as a process: `uvicorn services.notify.app:app`."""
+
+from services.notify import api, sender
+from services.notify.handlers import on
+from services.notify.settings import NotifySettings
+from services.notify.store import RECORDS
+from shared.service import Service
+
+app = Service(
+    NotifySettings.load(),
+    RECORDS,
+    title="Notify",
+    routers=[api.router],
+    on=on,
+    workers=[sender.worker],
+).app

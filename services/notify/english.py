@@ -1,0 +1,207 @@
+"""The messages in English."""
+
+from services.notify.templates import Speech, Template
+
+_MATCH = ("Need: {need} ({authority})", "Pledge: {pledge} ({partner})")
+
+ENGLISH = Speech(
+    messages={
+        "member-admitted": Template(
+            "{member}: admitted to the Alliance",
+            (
+                "{member} is now a member of the Alliance for the Reconstruction of Ukraine.",
+                "Endorsed by: {endorsed_by}",
+                "Reason: {reason}",
+            ),
+        ),
+        "member-rejected": Template(
+            "{member}: the application was turned down",
+            (
+                "The application of {member} was turned down by {rejected_by}.",
+                "Reason: {reason}",
+            ),
+        ),
+        "partnership-declared": Template(
+            "{ukrainian} and {partner} are twinned",
+            (
+                "A partnership of {ukrainian} and {partner} is declared.",
+                "Declared by: {declared_by}",
+                "Statement: {statement}",
+            ),
+        ),
+        "need-posted": Template(
+            "Received: {need}",
+            (
+                "Your need “{need}” is recorded and public.",
+                "What you ask for:{lines}",
+                "Urgency: {urgency}",
+                "You will be told as soon as a match is proposed.",
+            ),
+        ),
+        "project-started": Template(
+            "Work has begun: {need}",
+            (
+                "{authority} has begun work on “{need}”.",
+                "Start: {start_date}",
+                "Planned end: {planned_end_date}",
+                "Planned scope: {planned_scope}",
+                "Donors: {donors}",
+            ),
+        ),
+        "milestone-recorded": Template(
+            "{need}: {title} – {status}",
+            (
+                "{authority} recorded milestone {milestone} of “{need}”: {title}.",
+                "Status: {status}",
+                "Status before: {status_before}",
+                "Date: {date}",
+            ),
+        ),
+        "project-completed": Template(
+            "Completed: {need}",
+            (
+                "{authority} recorded that the work on “{need}” is completed.",
+                "End: {end_date}",
+                "Final value: {final_value}",
+                "What was built: {final_scope}",
+                "Changed against the plan: {scope_change}",
+                "An independent monitor will verify this.",
+            ),
+        ),
+        "completion-verified": Template(
+            "{need}: completion {finding}",
+            (
+                "{monitor} verified the completion of “{need}” ({authority}).",
+                "Finding: {finding}",
+                "Report: {report}",
+            ),
+        ),
+        "pledge-made": Template(
+            "Received: {pledge}",
+            (
+                "Your pledge “{pledge}” is recorded. It is indicative until a match is agreed.",
+                "What you offer:{lines}",
+                "Conditions: {conditions}",
+                "Valid until: {valid_until}",
+                "You will be told as soon as a match is proposed.",
+            ),
+        ),
+        "match-proposed": Template(
+            "Match proposed: {need} – {partner}",
+            (
+                "A match is proposed: {reserved} of a pledge for a need. {to_do}",
+                *_MATCH,
+                "Reserved of the pledge: {reserved}",
+                "Covers of the need: {covers}",
+                "Match: {match}",
+            ),
+        ),
+        "match-agreed": Template(
+            "Match agreed: {need} – {partner}",
+            (
+                "Both sides have accepted: {partner} commits {reserved} to {authority}.",
+                *_MATCH,
+                "Covers of the need: {covers}",
+                "Next: agree on the delivery with each other, and record it when it has happened.",
+                "Match: {match}",
+            ),
+        ),
+        "match-declined": Template(
+            "Match declined: {need} – {partner}",
+            (
+                "{declined_by} declined the proposed match. What it held is free again.",
+                "Reason: {reason}",
+                *_MATCH,
+                "Freed of the pledge: {reserved}",
+                "Open again of the need: {covers}",
+                "Match: {match}",
+            ),
+        ),
+        "match-released": Template(
+            "Match ended: {need} – {partner}",
+            (
+                "The match has ended, because {cause}. There is nothing left to do.",
+                "Reason: {reason}",
+                *_MATCH,
+                "It had been: {was}",
+                "Freed of the pledge: {reserved}",
+                "Match: {match}",
+            ),
+        ),
+        "contribution-delivered": Template(
+            "Delivered: {delivered} for {need}",
+            (
+                "A contribution of {partner} to {authority} is recorded as delivered.",
+                *_MATCH,
+                "Delivered: {delivered}",
+                "Covers of the need: {delivered_covers}",
+                "Still to come: {rest}",
+                "Date: {date}",
+                "What it was: {scope}",
+                "If this is not what happened, please say so now.",
+            ),
+        ),
+        "need-covered": Template(
+            "Fully covered: {need}",
+            (
+                "Every line of your need “{need}” is agreed or delivered in full.",
+                "You can record the start of the work.",
+            ),
+        ),
+        "passed-over": Template(
+            "A matching round passed over what you pledged",
+            (
+                "A matching round has ended. These lines of your pledges could have served and "
+                "were not chosen:{passed_over}",
+                "They stay available for the next round; nothing is left for you to do.",
+                "Rule: {rule}",
+            ),
+        ),
+    },
+    to_do={
+        "proposed": "Please accept or decline it.",
+        "agreed": "Both sides have accepted it meanwhile; nothing is left to do.",
+    },
+    why={
+        "authority": "You get this because this is your need.",
+        "partner": "You get this because you are the partner.",
+        "other side": "You get this because you are the other side of this match.",
+        "donors": "You get this because you gave to this project.",
+        "monitor": "You get this as a receipt of your verification.",
+        "member": "You get this because you applied for membership.",
+        "endorser": "You get this as a receipt of your endorsement.",
+        "ukrainian": "You get this because you are the Ukrainian partner.",
+        "passed over": "You get this because you made these pledges.",
+    },
+    greeting="Dear colleagues,",
+    greeting_by_name="Dear {name},",
+    footer="Recorded {when} as event {about}. Nobody reads answers to this address.",
+    codes={
+        "notMet": "not met",
+        "partiallyMet": "partially met",
+        "confirmed-with-reservations": "confirmed with reservations",
+        "need-withdrawn": "the need was withdrawn",
+        "need-amended": "the need was changed",
+        "pledge-withdrawn": "the pledge was withdrawn",
+        "pledge-amended": "the pledge was changed",
+    },
+    units={"piece": "pieces", "person-day": "person-days", "set": "sets"},
+    months=(
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ),
+    date="{day} {month} {year}",
+    money="{currency} {amount}",
+    thousands=",",
+    decimals=".",
+)

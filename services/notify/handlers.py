@@ -1,0 +1,115 @@
+"""What notify does when the others' events arrive: tell whom it concerns."""
+
+from services.notify import commands
+from shared.events.matching import (
+    ContributionDelivered,
+    MatchAgreed,
+    MatchDeclined,
+    MatchingRoundCompleted,
+    MatchProposed,
+    MatchReleased,
+    NeedCovered,
+    PledgeMade,
+)
+from shared.events.members import (
+    MemberAdmitted,
+    MemberApplied,
+    MemberRejected,
+    PartnershipDeclared,
+)
+from shared.events.projects import (
+    CompletionVerified,
+    MilestoneRecorded,
+    NeedPosted,
+    ProjectCompleted,
+    ProjectStarted,
+)
+from shared.inbox import Handlers
+from shared.uow import UnitOfWork
+
+on = Handlers()
+
+
+@on(MemberApplied)
+async def on_member_applied(event: MemberApplied, uow: UnitOfWork) -> None:
+    await commands.meet(event, uow)
+
+
+@on(MemberAdmitted)
+async def on_member_admitted(event: MemberAdmitted, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(MemberRejected)
+async def on_member_rejected(event: MemberRejected, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(PartnershipDeclared)
+async def on_partnership_declared(event: PartnershipDeclared, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(NeedPosted)
+async def on_need_posted(event: NeedPosted, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(ProjectStarted)
+async def on_project_started(event: ProjectStarted, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(MilestoneRecorded)
+async def on_milestone_recorded(event: MilestoneRecorded, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(ProjectCompleted)
+async def on_project_completed(event: ProjectCompleted, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(CompletionVerified)
+async def on_completion_verified(event: CompletionVerified, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(PledgeMade)
+async def on_pledge_made(event: PledgeMade, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(MatchProposed)
+async def on_match_proposed(event: MatchProposed, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(MatchAgreed)
+async def on_match_agreed(event: MatchAgreed, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(MatchDeclined)
+async def on_match_declined(event: MatchDeclined, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(MatchReleased)
+async def on_match_released(event: MatchReleased, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(ContributionDelivered)
+async def on_contribution_delivered(event: ContributionDelivered, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(NeedCovered)
+async def on_need_covered(event: NeedCovered, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(MatchingRoundCompleted)
+async def on_matching_round_completed(event: MatchingRoundCompleted, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)

@@ -1,0 +1,48 @@
+"""This service's environment variables."""
+
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from shared.settings import Settings
+
+
+class NotifySettings(Settings):
+    """The mail server, whom mail is from, and how long a hand-over is tried."""
+
+    smtp_host: Annotated[str, Field(description="The mail server.")]
+    smtp_port: Annotated[int, Field(ge=1, le=65_535, description="Its port.")] = 25
+    smtp_starttls: Annotated[bool, Field(description="Demand STARTTLS.")] = False
+    smtp_username: Annotated[str | None, Field(description="Who we are there.")] = None
+    smtp_password_file: Annotated[Path | None, Field(description="Its password, in a file.")] = None
+    smtp_timeout_seconds: Annotated[
+        float, Field(gt=0, description="How long one answer of the mail server may take.")
+    ] = 30.0
+    mail_from: Annotated[str, Field(description="`From` of every message: Name <address>.")] = (
+        "Alliance for the Reconstruction of Ukraine <noreply@alliance.example>"
+    )
+    send_retry_seconds: Annotated[
+        float,
+        Field(gt=0, description="Pause before the second attempt; it doubles, up to 15 minutes."),
+    ] = 5.0
+    send_give_up_seconds: Annotated[
+        float, Field(gt=0, description="A notice older than this is tried no more.")
+    ] = 5 * 86_400.0
+    facts_patience_seconds: Annotated[
+        float,
+        Field(ge=0, description="How long a notice waits for names and titles still on their way."),
+    ] = 60.0
+
+    @field_validator("mail_from")
+    @classmethod
+    def _has_an_address(cls, given: str) -> str:
+        if not given.isprintable() or "@" not in parseaddr(given)[1]:
+            raise ValueError("must be one line with an address: Name <address@host>")
+        return given
+
+    @property
+    def smtp_password(self) -> str | None:
+        """Read anew each time, so that it can be changed while we run."""
+        return self.smtp_password_file.read_text().strip() if self.smtp_password_file else None

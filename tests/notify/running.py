@@ -1,0 +1,147 @@
+"""notify as a process on the real stack, and mail servers that say what a test wants."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterable
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from pymongo import MongoClient
+
+from deploy.local.ports import free_port
+from deploy.local.stack import Stack
+from shared.auth import Issuer
+from shared.events.envelope import Envelope as Event
+from shared.kafka import Producer, Record
+
+T = TypeVar("T")
+
+
+def until(what: Callable[[], T], timeout: float = 30.0) -> T:
+    """What `what` gives as soon as it is true. Raises TimeoutError."""
+    deadline = time.monotonic() + timeout
+    while not (found := what()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still {found!r} after {timeout:g} s")
+        time.sleep(0.05)
+    return found
+
+
+class MailServer:
+    """A mail server in this process; `answers` are given to the next RCPTs of each address."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.answers: dict[str, list[str]] = {}
+        self.messages: list[EmailMessage] = []
+        self.pause = 0.0
+        self.begun = 0
+        self._controller: Controller | None = None
+
+    def start(self) -> None:
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller.start()
+
+    def stop(self) -> None:
+        if self._controller is not None:
+            self._controller.stop()
+        self._controller = None
+
+    def has(self, number: int) -> bool:
+        """Whether so many messages have come."""
+        return len(self.messages) >= number
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.answers.get(address):
+            return self.answers[address].pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.begun += 1
+        await asyncio.sleep(self.pause)
+        content = envelope.original_content or b""
+        message = message_from_bytes(content, policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        self.messages.append(message)
+        return "250 OK"
+
+
+class Notify:
+    """The service as a process; its database is read here directly."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.port = free_port()
+        self.issuer = Issuer(stack.root / "key.pem")
+        self.jwks: Path = stack.root / "jwks.json"
+        self.issuer.write_jwks(self.jwks)
+        self.process = stack.process("notify", [])
+        self.db = MongoClient[dict[str, Any]](stack.addresses.mongodb)["notify"]
+        token = self.issuer.token("operator", roles=("operator",), scope="notify:contacts")
+        self.http = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}",
+            headers={"Authorization": f"Bearer {token}"},
+            limits=httpx.Limits(max_keepalive_connections=0),  # it is killed in between
+        )
+
+    def start(self, smtp_port: int | None = None, *, ready: bool = True, **settings: str) -> None:
+        """Start it, with another mail server than the stack's if `smtp_port` is given."""
+        env = {
+            **self.stack.addresses.environment(),
+            "ALLIANCE_JWKS_FILE": str(self.jwks),
+            "ALLIANCE_LEASE_SECONDS": "1.5",
+            "ALLIANCE_SEND_RETRY_SECONDS": "0.3",
+            **settings,
+        }
+        if smtp_port:
+            env["ALLIANCE_SMTP_PORT"] = str(smtp_port)
+        command = [sys.executable, "-m", "uvicorn", "services.notify.app:app"]
+        self.process = self.stack.process(
+            "notify", [*command, "--port", str(self.port), "--no-access-log"], env
+        )
+        self.process.start()
+        self.process.wait_ready(self.port, 60)
+        if ready:
+            until(self.ready, 60)
+
+    def ready(self) -> bool:
+        """Whether it can do all its work; one that was just killed may still take calls."""
+        try:
+            return self.http.get("/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """Put events on their owners' topics, as their relays would."""
+
+        async def send() -> None:
+            producer = Producer(self.stack.addresses.kafka, client_id="test")
+            await producer.send(
+                [Record(f"{e.source[1:]}.events", e.key(), e.value(), e.headers()) for e in events]
+            )
+            await producer.discard()
+
+        asyncio.run(send())
+
+    def notices(self, **query: Any) -> list[dict[str, Any]]:
+        """Its notices, as they are stored."""
+        return list(self.db["notices"].find(query).sort("_id", 1))
+
+    def settled(self, number: int, timeout: float = 60.0, **query: Any) -> list[dict[str, Any]]:
+        """Its notices, when there are `number` and none is queued any more."""
+
+        def all_closed() -> list[dict[str, Any]]:
+            found = self.notices(**query)
+            done = len(found) == number and all(n["status"] != "queued" for n in found)
+            return found if done else []
+
+        return until(all_closed, timeout)

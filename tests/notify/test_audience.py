@@ -1,0 +1,169 @@
+"""Who is told what."""
+
+from typing import Any
+
+import pytest
+
+from services.notify import model, vault
+from services.notify.handlers import on
+from services.notify.model import AUDIENCE, Match, Notice
+from shared.errors import InvalidInput
+from shared.events.ids import ContactRef, MatchId, NoticeId
+from shared.events.members import MemberAdmitted
+from shared.events.notify import NoticeFailed, NoticeQueued
+from shared.events.registry import Event
+from tests.notify.samples import (
+    ASSOCIATION,
+    CASCAIS,
+    EVENTS,
+    IRPIN,
+    MATCH,
+    MONITOR,
+    NEED,
+    PLEDGE,
+    SILENT,
+    an_id,
+    declined,
+    pledge_made,
+)
+
+DONORS = (CASCAIS, SILENT)
+EXPECTED = {
+    "member-admitted": {CASCAIS, ASSOCIATION},
+    "member-rejected": {CASCAIS},
+    "partnership-declared": {IRPIN, CASCAIS},
+    "need-posted": {IRPIN},
+    "pledge-made": {CASCAIS},
+    "match-proposed": {IRPIN, CASCAIS},
+    "match-agreed": {IRPIN, CASCAIS},
+    "match-declined": {CASCAIS},
+    "match-released": {IRPIN, CASCAIS},
+    "contribution-delivered": {IRPIN, CASCAIS},
+    "need-covered": {IRPIN},
+    "project-started": {IRPIN, CASCAIS, SILENT},
+    "milestone-recorded": {IRPIN, CASCAIS, SILENT},
+    "project-completed": {IRPIN, CASCAIS, SILENT},
+    "completion-verified": {IRPIN, CASCAIS, SILENT, MONITOR},
+    "matching-round-completed": {CASCAIS, MONITOR},
+}
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
+def test_each_event_is_told_to_its_parties(event: Event) -> None:
+    """Everyone whom it concerns is told, each once, and nobody else."""
+    told = model.audience(event, DONORS)
+    assert {t.recipient_id for t in told} == EXPECTED[event.type]
+    assert len(told) == len(EXPECTED[event.type])
+
+
+def test_each_event_that_is_told_of_has_a_handler() -> None:
+    """The table and the handlers name the same events, and the samples hold them all."""
+    assert {event for event in on.events() if event in AUDIENCE} == set(AUDIENCE)
+    assert {type(event) for event in EVENTS} == set(AUDIENCE)
+
+
+def test_a_partner_that_declined_is_not_told_and_the_authority_is() -> None:
+    """Whoever says no knows it."""
+    event = declined().model_copy(update={"side": "partner", "declined_by": CASCAIS})
+    assert [t.recipient_id for t in model.audience(event)] == [IRPIN]
+
+
+def test_a_founding_member_has_no_endorser_to_tell() -> None:
+    """A party that does not exist is left out."""
+    event = MemberAdmitted(member_id=CASCAIS, role="core", reason="founding")
+    assert [t.recipient_id for t in model.audience(event)] == [CASCAIS]
+
+
+def test_messages_are_gathered_under_the_need_or_the_pledge() -> None:
+    """A match is in its need's thread, a pledge in its own."""
+    assert model.thread(declined()) == NEED
+    assert model.thread(pledge_made()) == PLEDGE
+
+
+def test_the_same_decision_has_the_same_id() -> None:
+    """Taken twice it collides; for another recipient, message or event it is another."""
+    one = model.notice_id("e1", IRPIN, "m")
+    assert one == model.notice_id("e1", IRPIN, "m")
+    others = {
+        model.notice_id(*key)
+        for key in (("e2", IRPIN, "m"), ("e1", CASCAIS, "m"), ("e1", IRPIN, "n"))
+    }
+    assert len(others | {one}) == 4
+
+
+def a_queued(message: str = "match-proposed") -> NoticeQueued:
+    return NoticeQueued(
+        notice_id=an_id(NoticeId, "1"),
+        recipient_id=IRPIN,
+        contact_ref=an_id(ContactRef, "1"),
+        channel="email",
+        message=message,
+        about="e1",
+        about_type="alliance.match-proposed.v1",
+        thread=NEED,
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "expected"),
+    [
+        ("match-proposed", "declined", True),
+        ("match-proposed", "released", True),
+        ("match-proposed", "proposed", False),
+        ("match-proposed", "agreed", False),
+        ("match-agreed", "released", True),
+        ("match-agreed", "agreed", False),
+        ("match-declined", "declined", False),
+        ("match-released", "released", False),
+    ],
+)
+def test_only_a_call_to_act_on_a_match_that_ended_is_overtaken(
+    message: str, status: Any, expected: bool
+) -> None:
+    """Nobody is asked to accept or deliver what has ended; all other news stays news."""
+    notice = model.evolve_notice(None, a_queued(message))
+    assert model.superseded(notice, Match(id=MatchId(MATCH), status=status)) is expected
+    assert not model.superseded(notice, None)
+
+
+def test_a_closed_notice_stays_closed() -> None:
+    """Sent or failed is final."""
+    queued: Notice = model.evolve_notice(None, a_queued())
+    failed = NoticeFailed(
+        notice_id=queued.id,
+        recipient_id=IRPIN,
+        channel="email",
+        message=queued.message,
+        reason="superseded",
+        attempts=0,
+    )
+    closed = model.evolve_notice(queued, failed)
+    assert (closed.status, closed.reason) == ("failed", "superseded")
+    with pytest.raises(TypeError):
+        model.evolve_notice(closed, failed)
+
+
+@pytest.mark.parametrize(
+    ("email", "timezone", "field"),
+    [
+        ("no address", "Europe/Kyiv", "/email"),
+        ("a@irpin.example\r\nBcc: b@irpin.example", "Europe/Kyiv", "/email"),
+        ("a@irpin.example", "Europe/Nowhere", "/timezone"),
+        ("a@irpin.example", "../../etc/passwd", "/timezone"),
+    ],
+)
+def test_a_wrong_contact_is_refused_without_showing_the_address(
+    email: str, timezone: str, field: str
+) -> None:
+    """The error names the field and never the address."""
+    with pytest.raises(InvalidInput) as refused:
+        vault.contact(email, None, "uk", timezone)
+    assert refused.value.facts["field"] == field
+    assert "example" not in f"{refused.value!r} {refused.value.facts['given']}"
+
+
+def test_a_contact_shows_no_address_when_it_is_printed() -> None:
+    """A contact in a log line or an error by accident says nothing."""
+    contact = vault.contact("mayor@irpin.example", "Olena", "uk", "Europe/Kyiv")
+    assert "mayor" not in repr(contact)
+    assert "Olena" not in repr(contact)

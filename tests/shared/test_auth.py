@@ -1,0 +1,251 @@
+"""Tokens: who is let in, and every way of not being let in."""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from shared.auth import LEEWAY, Issuer, Tokens, Unauthorized
+from shared.uow import Actor
+
+ISSUER = "https://alliance.example"
+MEMBER = "01818ba0-0002-7001-8000-000000000002"
+
+
+@pytest.fixture
+def issuer(tmp_path: Path) -> Issuer:
+    """An issuer with a new key, its public key written where services read it."""
+    found = Issuer(tmp_path / "issuer.pem", ISSUER)
+    found.write_jwks(tmp_path / "jwks.json")
+    return found
+
+
+@pytest.fixture
+def tokens(tmp_path: Path, issuer: Issuer) -> Tokens:
+    """A service that trusts the issuer."""
+    return Tokens(tmp_path / "jwks.json", ISSUER, "alliance")
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    """Good claims with some replaced; None leaves one out."""
+    good = {"iss": ISSUER, "aud": "alliance", "sub": "cli", "exp": int(time.time()) + 900}
+    return {name: value for name, value in (good | changes).items() if value is not None}
+
+
+def signed(issuer: Issuer, kid: str | None = None, **changes: Any) -> str:
+    """A token with the issuer's signature and any claims."""
+    return jwt.encode(
+        claims(**changes), issuer._key, algorithm="EdDSA", headers={"kid": kid or issuer.kid}
+    )
+
+
+def refused(tokens: Tokens, authorization: str | None) -> str:
+    """Why an Authorization header is refused; fails where it is taken."""
+    with pytest.raises(Unauthorized) as caught:
+        tokens.actor(authorization)
+    return caught.value.detail
+
+
+def test_members_token_gives_member_roles_and_scopes(issuer: Issuer, tokens: Tokens) -> None:
+    """The actor is the member it acts for; scopes are a set."""
+    token = issuer.token(
+        "portal", member_id=MEMBER, roles=("monitor",), scope="projects:write matching:write"
+    )
+    actor, scopes = tokens.actor(f"Bearer {token}")
+    assert actor == Actor(f"member:{MEMBER}", MEMBER, frozenset({"monitor"}))
+    assert scopes == {"projects:write", "matching:write"}
+
+
+def test_operators_token_names_the_operator_and_no_member(issuer: Issuer, tokens: Tokens) -> None:
+    """Without member_id the subject acts; without scope it may do nothing."""
+    assert tokens.actor(f"bearer {issuer.token('kyiv-desk')}") == (
+        Actor("operator:kyiv-desk"),
+        frozenset(),
+    )
+
+
+@pytest.mark.parametrize(
+    "authorization", [None, "", "Bearer", "Bearer ", "Basic YTpi", "Token abc", "Bearerabc"]
+)
+def test_no_bearer_token_is_refused(tokens: Tokens, authorization: str | None) -> None:
+    """The answer says what to send."""
+    assert refused(tokens, authorization) == "send `Authorization: Bearer <token>`"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"exp": int(time.time()) - LEEWAY - 60}, "expired"),
+        ({"exp": None}, '"exp" claim'),
+        ({"aud": "someone-else"}, "Audience"),
+        ({"aud": None}, '"aud" claim'),
+        ({"iss": "https://evil.example"}, "issuer"),
+        ({"iss": None}, '"iss" claim'),
+        ({"sub": None}, '"sub" claim'),
+        ({"nbf": int(time.time()) + 600}, "not yet valid"),
+    ],
+)
+def test_claim_that_is_wrong_or_absent_is_refused_and_named(
+    issuer: Issuer, tokens: Tokens, changes: dict[str, Any], said: str
+) -> None:
+    """Expired, early, for another audience, by another issuer, or without saying so."""
+    assert said.lower() in refused(tokens, f"Bearer {signed(issuer, **changes)}").lower()
+
+
+def test_clocks_may_differ_by_the_leeway(issuer: Issuer, tokens: Tokens) -> None:
+    """A token that expired a second ago is taken."""
+    actor, _ = tokens.actor(f"Bearer {signed(issuer, exp=int(time.time()) - 1)}")
+    assert actor.name == "operator:cli"
+
+
+def part(value: object) -> str:
+    """One part of a JWT."""
+    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def unsigned(issuer: Issuer) -> str:
+    """alg none, as the well-known attack has it."""
+    return f"{part({'alg': 'none', 'typ': 'JWT', 'kid': issuer.kid})}.{part(claims())}."
+
+
+def public_bytes(issuer: Issuer) -> bytes:
+    """The public key as PEM: what everyone knows."""
+    return issuer._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def hmac_of(issuer: Issuer, secret: bytes) -> str:
+    """HS256 with a public text as the secret, put together by hand since PyJWT refuses to."""
+    signing = f"{part({'alg': 'HS256', 'typ': 'JWT', 'kid': issuer.kid})}.{part(claims())}"
+    return f"{signing}.{part(hmac.new(secret, signing.encode(), hashlib.sha256).digest())}"
+
+
+@pytest.mark.parametrize(
+    ("forge", "said"),
+    [
+        (unsigned, "alg value is not allowed"),
+        (lambda issuer: hmac_of(issuer, public_bytes(issuer)), "alg value is not allowed"),
+        (lambda issuer: hmac_of(issuer, issuer.jwks["keys"][0]["x"].encode()), "not allowed"),
+        (lambda issuer: hmac_of(issuer, b""), "alg value is not allowed"),
+        (
+            lambda issuer: jwt.encode(
+                claims(),
+                Ed25519PrivateKey.generate(),
+                algorithm="EdDSA",
+                headers={"kid": issuer.kid},
+            ),
+            "Signature verification failed",
+        ),
+    ],
+    ids=["alg-none", "hs256-public-pem", "hs256-public-x", "hs256-empty", "anothers-key"],
+)
+def test_forged_token_is_refused(
+    issuer: Issuer, tokens: Tokens, forge: Callable[[Issuer], str], said: str
+) -> None:
+    """No signature, a signature with what is public, a signature with another's key."""
+    forged = forge(issuer)
+    assert jwt.get_unverified_header(forged)["kid"] == issuer.kid
+    assert said in refused(tokens, f"Bearer {forged}")
+
+
+def test_changed_payload_is_refused(issuer: Issuer, tokens: Tokens) -> None:
+    """The signature is over the claims."""
+    head, _, signature = issuer.token("cli").split(".")
+    refused(tokens, f"Bearer {head}.{part(claims(scope='everything'))}.{signature}")
+
+
+@pytest.mark.parametrize(
+    "token", ["a", "a.b", "a.b.c", "..", "é.é.é", "eyJhbGciOiJFZERTQSJ9.e30.", "[].[].[]"]
+)
+def test_garbage_is_refused_and_is_no_error_of_ours(tokens: Tokens, token: str) -> None:
+    """Whatever stands where a token belongs, the answer is 401."""
+    assert "is not valid" in refused(tokens, f"Bearer {token}")
+
+
+@pytest.mark.parametrize("kid", ["unknown", "../jwks", ""])
+def test_unknown_key_is_refused_and_named(issuer: Issuer, tokens: Tokens, kid: str) -> None:
+    """A token of a key that is not in the JWKS file, or of no key."""
+    token = jwt.encode(claims(), issuer._key, algorithm="EdDSA", headers={"kid": kid})
+    assert f"its key {kid!r} is not one of ours" in refused(tokens, f"Bearer {token}")
+
+
+def test_token_without_a_key_id_is_refused(issuer: Issuer, tokens: Tokens) -> None:
+    """Which key it was must be said."""
+    refused(tokens, f"Bearer {jwt.encode(claims(), issuer._key, algorithm='EdDSA')}")
+
+
+def rewrite(file: Path, jwks: dict[str, Any]) -> None:
+    """Write the JWKS file as of a second later, whatever the file system's clock resolves."""
+    later = file.stat().st_mtime_ns + 1_000_000_000
+    file.write_text(json.dumps(jwks))
+    os.utime(file, ns=(later, later))
+
+
+def test_keys_are_rotated_by_rewriting_the_file(
+    tmp_path: Path, issuer: Issuer, tokens: Tokens
+) -> None:
+    """Both keys are good while both are in the file; a key that is taken out is refused."""
+    file = tmp_path / "jwks.json"
+    new = Issuer(tmp_path / "new.pem", ISSUER)
+    old_token, new_token = f"Bearer {issuer.token('old')}", f"Bearer {new.token('new')}"
+    assert tokens.actor(old_token)[0].name == "operator:old"
+    refused(tokens, new_token)
+    rewrite(file, {"keys": issuer.jwks["keys"] + new.jwks["keys"]})
+    assert tokens.actor(old_token)[0].name == "operator:old"
+    assert tokens.actor(new_token)[0].name == "operator:new"
+    rewrite(file, new.jwks)
+    refused(tokens, old_token)
+    assert tokens.actor(new_token)[0].name == "operator:new"
+
+
+def test_symmetric_key_in_the_file_does_not_open_another_algorithm(
+    tmp_path: Path, issuer: Issuer, tokens: Tokens
+) -> None:
+    """A symmetric key that slips into the JWKS verifies nothing."""
+    secret = part(b"public-knowledge")
+    key = {"kty": "oct", "kid": "weak", "k": secret, "alg": "HS256"}
+    rewrite(tmp_path / "jwks.json", {"keys": [*issuer.jwks["keys"], key]})
+    token = jwt.encode(claims(), "public-knowledge" * 2, algorithm="HS256", headers={"kid": "weak"})
+    refused(tokens, f"Bearer {token}")
+
+
+@pytest.mark.xfail(strict=True, reason="one key that is no Ed25519 key locks every other key out")
+def test_key_of_another_kind_does_not_lock_the_good_ones_out(
+    tmp_path: Path, issuer: Issuer, tokens: Tokens
+) -> None:
+    """A JWKS file may hold keys for others; ours still work."""
+    key = {"kty": "oct", "kid": "others", "k": part(b"s" * 32), "alg": "HS256"}
+    rewrite(tmp_path / "jwks.json", {"keys": [key, *issuer.jwks["keys"]]})
+    assert tokens.actor(f"Bearer {issuer.token('cli')}")[0].name == "operator:cli"
+
+
+@pytest.mark.xfail(strict=True, raises=json.JSONDecodeError, reason="a half-written file gives 500")
+def test_half_written_key_file_leaves_the_old_keys_in_force(
+    tmp_path: Path, issuer: Issuer, tokens: Tokens
+) -> None:
+    """While the file is being rewritten, requests go on with the keys that were read last."""
+    token = f"Bearer {issuer.token('cli')}"
+    tokens.actor(token)
+    file = tmp_path / "jwks.json"
+    later = file.stat().st_mtime_ns + 1_000_000_000
+    file.write_text('{"keys": [')
+    os.utime(file, ns=(later, later))
+    assert tokens.actor(token)[0].name == "operator:cli"
+
+
+def test_issuers_key_file_is_the_owners_alone_and_is_kept(tmp_path: Path, issuer: Issuer) -> None:
+    """No one else can read it, and a second issuer on the file has the same key."""
+    file = tmp_path / "issuer.pem"
+    assert file.stat().st_mode & 0o077 == 0
+    assert Issuer(file, ISSUER).kid == issuer.kid
+    assert "d" not in issuer.jwks["keys"][0]
