@@ -5,7 +5,9 @@ Whoever holds the private key issues; a service holds public keys only.
 """
 
 import json
+import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from shared.errors import Refused
 from shared.uow import Actor
+
+log = logging.getLogger("alliance.auth")
 
 ALGORITHM = "EdDSA"
 LEEWAY = 5
@@ -77,12 +81,25 @@ class Tokens:
     def _key(self, kid: str) -> jwt.PyJWK:
         changed = self._file.stat().st_mtime_ns
         if changed != self._read_at:
-            keys = json.loads(self._file.read_text())["keys"]
-            self._keys = {k["kid"]: jwt.PyJWK(k, algorithm=ALGORITHM) for k in keys}
-            self._read_at = changed
+            try:
+                self._keys = dict(_usable(json.loads(self._file.read_text())["keys"]))
+                self._read_at = changed
+            except (ValueError, KeyError, TypeError) as error:
+                log.warning(
+                    "the JWKS file is not readable, the keys stay: %s", type(error).__name__
+                )
         if kid not in self._keys:
             raise jwt.InvalidKeyError(f"its key {kid!r} is not one of ours")
         return self._keys[kid]
+
+
+def _usable(keys: list[dict[str, Any]]) -> Iterator[tuple[str, jwt.PyJWK]]:
+    """Keys by id; those of another algorithm are somebody else's."""
+    for key in keys:
+        try:
+            yield key["kid"], jwt.PyJWK(key, algorithm=ALGORITHM)
+        except (jwt.PyJWTError, KeyError, ValueError):
+            log.info("a key of the JWKS is not used: kid %r", key.get("kid"))
 
 
 class Issuer:
@@ -109,7 +126,9 @@ class Issuer:
     def write_jwks(self, file: Path) -> None:
         """Write the public key where services read it."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(self.jwks, indent=1))
+        fresh = file.with_suffix(".new")
+        fresh.write_text(json.dumps(self.jwks, indent=1))
+        fresh.replace(file)
 
     def token(
         self,

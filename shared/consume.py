@@ -13,6 +13,7 @@ from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import KafkaAckableMessage
@@ -31,11 +32,11 @@ EXIT_STUCK = 70
 
 
 def _security(security: Security) -> BaseSecurity | None:
-    if security.username is None:
+    if security.username is None and security.ca_file is None:
         return None
-    from aiokafka.helpers import create_ssl_context
-
     context = create_ssl_context(cafile=security.ca_file) if security.ca_file else None
+    if security.username is None:
+        return BaseSecurity(ssl_context=context, use_ssl=True)
     return SASLScram512(
         security.username,
         security.password or "",
@@ -56,6 +57,7 @@ class Consumer:
         *,
         security: Security = Security(),
         stuck_after: float = 120.0,
+        session: float = 10.0,
     ) -> None:
         self._inbox = inbox
         self._stuck_after = stuck_after
@@ -76,6 +78,8 @@ class Consumer:
             max_records=BATCH,
             batch_timeout_ms=20,
             auto_offset_reset="earliest",
+            session_timeout_ms=int(session * 1000),
+            heartbeat_interval_ms=int(session * 1000 / 4),
             ack_policy=AckPolicy.MANUAL,
             parser=self._parse,
             decoder=_no_decoding,

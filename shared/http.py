@@ -6,6 +6,7 @@ key gives the same answer for ever and does the work once.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pymongo.errors import ConnectionFailure
 from starlette.exceptions import HTTPException
@@ -235,14 +235,15 @@ Reads = Annotated[Reader, Depends(Reader)]
 """The dependency of a reading endpoint."""
 
 
-def problem(status: int, kind: str, title: str, detail: str, **facts: Any) -> JSONResponse:
+def problem(status: int, kind: str, title: str, detail: str, **facts: Any) -> Response:
     """An RFC 9457 answer; `facts` without a value are left out."""
     body = {"type": f"urn:alliance:problem:{kind}", "title": title, "status": status}
     body |= {"detail": detail} | {k: v for k, v in facts.items() if v is not None}
     headers = {"Retry-After": "2"} if status == 503 else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(body, status, headers, "application/problem+json")
+    # ASCII with escapes: what was given may hold half a surrogate pair, which UTF-8 cannot
+    return Response(json.dumps(body), status, headers, "application/problem+json")
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -256,7 +257,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         errors = [
             {
-                "pointer": "/" + "/".join(str(part) for part in e["loc"][1:]),
+                "pointer": _pointer(e["loc"][1:]) if e["type"] != "json_invalid" else "",
                 "in": str(e["loc"][0]),
                 "detail": e["msg"],
                 "given": _short(e.get("input")),
@@ -264,13 +265,15 @@ def add_problem_handlers(app: FastAPI) -> None:
             for e in error.errors()
         ]
         first = errors[0]
-        detail = f"{first['pointer']}: {first['detail']}"
+        detail = f"{first['pointer'] or 'the body'}: {first['detail']}"
         return problem(422, "invalid-input", "Invalid input", detail, errors=errors)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         kind = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
-        return problem(error.status_code, kind, str(error.detail), str(error.detail))
+        answer = problem(error.status_code, kind, str(error.detail), str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
 
     @app.exception_handler(StoreAway)
     @app.exception_handler(ConnectionFailure)
@@ -293,3 +296,8 @@ def _short(given: Any) -> Any:
     if isinstance(given, str):
         return given[:200]
     return given if isinstance(given, int | bool) else None
+
+
+def _pointer(parts: tuple[int | str, ...]) -> str:
+    """RFC 6901: the whole body is the empty pointer."""
+    return "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in parts)

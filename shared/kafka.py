@@ -36,7 +36,8 @@ class Security:
     def options(self) -> dict[str, object]:
         """aiokafka's arguments for it (SCRAM-SHA-512, TLS where a CA is given)."""
         if self.username is None:
-            return {}
+            context = create_ssl_context(cafile=self.ca_file) if self.ca_file else None
+            return {"security_protocol": "SSL", "ssl_context": context} if context else {}
         return {
             "security_protocol": "SASL_SSL" if self.ca_file else "SASL_PLAINTEXT",
             "sasl_mechanism": "SCRAM-SHA-512",

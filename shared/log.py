@@ -87,12 +87,14 @@ class Folded(Generic[S]):
 class Records:
     """All folded collections of one service: `store.py` names them here, once."""
 
-    def __init__(self, service: str, *collections: Folded[Any]) -> None:
+    def __init__(self, service: str, *collections: Folded[Any], plain: Iterable[str] = ()) -> None:
+        """`plain` are collections that are folded from no log."""
         self.service = service
+        self.plain = (*PLAIN, *plain)
         self.collections = collections
-        self.own = tuple(c for c in collections if c.owner == service)
-        self.foreign = tuple(c for c in collections if c.owner != service)
         for collection in collections:
+            if not collection.keys:
+                raise TypeError(f"{collection.name} is folded from no event")
             if len({event.owner for event in collection.keys}) != 1:
                 raise TypeError(f"{collection.name} is folded from more than one log")
 
@@ -102,7 +104,7 @@ class Records:
 
     def indexes(self) -> dict[str, list[IndexModel]]:
         """The indexes of every collection of the service's database; most have `_id` only."""
-        plain: dict[str, list[IndexModel]] = {name: [] for name in PLAIN}
+        plain: dict[str, list[IndexModel]] = {name: [] for name in self.plain}
         return {LOG: LOG_INDEXES} | plain | {c.name: c.indexes for c in self.collections}
 
 

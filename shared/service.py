@@ -81,6 +81,7 @@ class Service:
                 settings.kafka,
                 security=settings.security,
                 stuck_after=settings.stuck_seconds,
+                session=settings.session_seconds,
             )
             self.inbox.after_commit.append(self.wake)
         self.workers = [build(self) for build in workers]
@@ -147,9 +148,10 @@ class Service:
             found["broker"] = f"away: {error}"[:200]
         if not self._prepared:
             found["relay"] = "waits for the store's indexes"
-        elif self.relay.worker.condition.state not in ("holding", "standing by"):
-            condition = self.relay.worker.condition
-            found["relay"] = f"{condition.state}: {condition.error}"
+        elif trouble := self.relay.worker.trouble:
+            found["relay"] = trouble
+        for worker in self.workers:
+            found[worker.name] = worker.trouble or "ok"
         if self.consumer is not None:
             found["consumer"] = "ok"
             if not self.consumer.started:

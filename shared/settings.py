@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -41,6 +41,9 @@ class Settings(BaseSettings):
         float,
         Field(gt=0, description="A consumer with lag and no progress for so long exits."),
     ] = 120.0
+    session_seconds: Annotated[
+        float, Field(gt=0, description="A consumer that is silent for so long left its group.")
+    ] = 10.0
     store_patience_seconds: Annotated[
         float,
         Field(gt=0, description="How long a request waits for the store before 503."),
@@ -67,7 +70,7 @@ class Settings(BaseSettings):
         )
 
     @classmethod
-    def load(cls, test_build: bool = False) -> "Settings":
+    def load(cls, test_build: bool = False) -> Self:
         """Read the environment. Ends the process with a readable message where it is not usable."""
         if crash.VARIABLE in os.environ and not test_build:
             raise UnsafeSettings(

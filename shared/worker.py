@@ -114,6 +114,13 @@ class Worker:
         self._poll = poll
         self._wake = asyncio.Event()
 
+    @property
+    def trouble(self) -> str:
+        """What keeps it from its work; "" for nothing, also while another instance does it."""
+        if self.condition.state in ("holding", "standing by"):
+            return ""
+        return f"{self.condition.state}: {self.condition.error}".rstrip(": ")
+
     def wake(self) -> None:
         """There may be work; come at once."""
         self._wake.set()

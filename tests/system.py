@@ -11,6 +11,7 @@ from deploy.local.system import System
 FAST = {
     "ALLIANCE_LEASE_SECONDS": "2",
     "ALLIANCE_POLL_SECONDS": "0.1",
+    "ALLIANCE_SESSION_SECONDS": "2",
     "ALLIANCE_ROUND_DEBOUNCE_SECONDS": "0",
     "ALLIANCE_STORE_PATIENCE_SECONDS": "2",
 }

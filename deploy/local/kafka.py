@@ -46,6 +46,7 @@ broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 # A consumer gets its partitions at once; production waits 3 s for others to join.
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
 """
 
 # Measured on 2 cores: an archive of parsed classes starts it in 1 s instead of 3; the quick

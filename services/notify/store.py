@@ -43,7 +43,6 @@ matches = Folded(
     dict.fromkeys((MatchProposed, MatchAgreed, MatchDeclined, MatchReleased), "match_id"),
 )
 
-RECORDS = Records("notify", notices, recipients, needs, pledges, matches)
 
 FACTS = "facts"
 """Copies of the events that notices tell of, by their ids; their owners' logs hold them too."""
@@ -53,6 +52,16 @@ AWAITED = "awaited"
 
 ATTEMPTS = "attempts"
 """How often a notice that is still queued was tried, and failed for the time being."""
+
+RECORDS = Records(
+    "notify",
+    notices,
+    recipients,
+    needs,
+    pledges,
+    matches,
+    plain=("contacts", FACTS, AWAITED, ATTEMPTS),
+)
 
 Document = dict[str, Any]
 

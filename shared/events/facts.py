@@ -5,6 +5,7 @@ that owns it (an active currency, a code that exists); what was once recorded pa
 """
 
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -40,6 +41,14 @@ def _one_line(text: str) -> str:
     return _plain(text)
 
 
+def _day(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is no day of the calendar") from None
+    return text
+
+
 Line1 = Annotated[str, StringConstraints(max_length=300), AfterValidator(_one_line)]
 """One line of text, 1 to 300 characters."""
 
@@ -59,7 +68,7 @@ Nuts = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9A-Z]{0,3}$")]
 """A code of the European Union's NUTS classification, version 2024."""
 
 OrganisationId = Annotated[
-    str, StringConstraints(pattern=r"^[A-Z]{2,3}-[A-Z0-9]{2,12}-[^\s&|?]{1,50}$")
+    str, StringConstraints(pattern=r"^[A-Z]{2,3}-[A-Z0-9]{2,12}-[!-%'->@-{}~]{1,50}$")
 ]
 """An organisation's id as IATI has it: `{agency}-{number}`, for example `UA-EDR-04054628`."""
 
@@ -199,5 +208,7 @@ MilestoneStatus = Literal["scheduled", "met", "notMet", "partiallyMet"]
 Urgency = Literal["low", "normal", "high", "critical"]
 """How soon a need must be met, as its owner says."""
 
-DateText = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+DateText = Annotated[
+    str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)
+]
 """A calendar day, ISO 8601."""

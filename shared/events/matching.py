@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from shared.events.facts import (
     Amount,
@@ -95,11 +95,18 @@ class Alternative(Fact):
     reason: Line1
 
 
+RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]{0,49}$")]
+"""A matching rule and its version: `first-come.v1`."""
+
+PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
+"""One part of a score: `earmarked-for-this-need`."""
+
+
 class Explanation(Fact):
     """Why this match: the rule's version, the score's parts, and the alternatives that lost."""
 
-    rule: str
-    parts: dict[str, int]
+    rule: RuleName
+    parts: dict[PartName, Annotated[int, Field(ge=-(2**53) + 1, lt=2**53)]]
     alternatives: tuple[Alternative, ...] = ()
 
 
@@ -225,7 +232,7 @@ class MatchingRoundCompleted(
     """One decision over all open needs and pledges. Subject: the round's id."""
 
     round_id: RoundId
-    rule: str
+    rule: RuleName
     pledge_lines: Annotated[int, Field(ge=0)]
     requirement_lines: Annotated[int, Field(ge=0)]
     match_ids: tuple[MatchId, ...]

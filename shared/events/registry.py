@@ -7,6 +7,7 @@ lifts the old data.
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -20,7 +21,10 @@ Lift = Callable[[dict[str, Any]], dict[str, Any]]
 
 OWNERS = ("members", "projects", "matching", "notify")
 
+_KINDS = ("funding", "goods", "services")
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
 _classes: dict[tuple[str, int], type["Event"]] = {}
+_facts: list[type["Fact"]] = []
 _upcasts: dict[tuple[str, int], Lift] = {}
 
 
@@ -28,6 +32,11 @@ class Fact(BaseModel):
     """A value inside an event: frozen, and blind to fields that later versions add."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        _facts.append(cls)
 
 
 class Event(Fact):
@@ -108,18 +117,14 @@ def read_event(envelope: Envelope) -> Event:
     Raises UnknownEvent for a type or version without a class, NotAnEvent for data that does not
     fit its class; the message names the first field that is wrong, never its value.
     """
-    name, version, data = envelope.name, envelope.version, envelope.data
+    name, version = envelope.name, envelope.version
     if (name, version) not in _classes:
         raise UnknownEvent(envelope.type)
+    data = _object(envelope.data)
+    event = _fit(_classes[name, version], envelope.data, envelope)
     while (name, version) in _upcasts:
-        data, version = json.dumps(_upcasts[name, version](_object(data))), version + 1
-    try:
-        event = _classes[name, version].model_validate_json(data, strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = "/".join(map(str, first["loc"])) or "(the whole)"
-        what = f"the data of {envelope.type} does not fit: {where}: {first['msg']}"
-        raise NotAnEvent(what) from None
+        data, version = _upcasts[name, version](data), version + 1
+        event = _fit(_classes[name, version], json.dumps(data), envelope)
     if event.subject != envelope.subject:
         raise NotAnEvent(
             f"ce_subject is {envelope.subject!r}, "
@@ -128,11 +133,40 @@ def read_event(envelope: Envelope) -> Event:
     return event
 
 
-def _object(data: str) -> dict[str, Any]:
+def _fit(event_class: type[Event], data: str, envelope: Envelope) -> Event:
     try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        raise NotAnEvent("the data is not JSON") from None
+        return event_class.model_validate_json(data, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = "/".join(part if _is_named(part) else "*" for part in map(str, first["loc"]))
+        why = "unknown kind" if first["type"] == "union_tag_invalid" else first["msg"]
+        what = f"the data of {envelope.type} does not fit: {where or '(the whole)'}: {why}"
+        raise NotAnEvent(what) from None
+
+
+def _is_named(part: str) -> bool:
+    """Whether a part of a place is ours to show: a field, a number, a language's code."""
+    known = part in _KINDS or any(part in fact.model_fields for fact in _facts)
+    return known or part.isdecimal() or bool(_LANGUAGE.fullmatch(part))
+
+
+def _object(data: str) -> dict[str, Any]:
+    """The data as JSON, as strictly as an auditor will read it: each key once, no NaN."""
+    try:
+        found = json.loads(data, object_pairs_hook=_once, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise NotAnEvent(f"the data is not JSON: {type(error).__name__}") from None
     if not isinstance(found, dict):
         raise NotAnEvent("the data is not a JSON object")
     return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is given twice")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -94,12 +94,9 @@ def test_no_field_of_an_event_looks_like_a_personal_datum(event: type[Event]) ->
 
 @EVENTS
 def test_keys_of_every_map_in_an_event_are_given_by_an_ascii_pattern(
-    event: type[Event], request: pytest.FixtureRequest
+    event: type[Event],
 ) -> None:
     """canonical() is RFC 8785 for keys of ASCII only, so no map may have any others."""
-    if event.type == "match-proposed":
-        reason = "Explanation.parts is dict[str, int]: any key, and whole numbers of any size"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     assert list(open_maps(schemas.schema(event))) == []
 
 

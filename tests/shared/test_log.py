@@ -115,10 +115,10 @@ def test_touched_names_each_document_once_per_key() -> None:
     assert list(needs.touched(COVERED)) == []
 
 
-def test_records_tells_own_collections_from_foreign_ones() -> None:
-    """A collection belongs to the log it is folded from."""
+def test_records_finds_every_document_an_event_changes() -> None:
+    """Own collections and foreign ones, each under its own key."""
     records = Records("projects", needs, authorities, members)
-    assert (records.own, records.foreign) == ((needs, authorities), (members,))
+    assert [c.owner for c in records.collections] == ["projects", "projects", "members"]
     assert records.touched(WITHDRAWN) == [(needs, NEED), (authorities, IRPIN)]
 
 
@@ -137,9 +137,6 @@ def test_records_refuses_two_logs_whichever_of_them_is_its_own(service: str) -> 
         Records(service, mixed)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=RuntimeError, reason="Folded.owner of no keys: StopIteration"
-)
 def test_records_refuses_a_collection_folded_from_nothing() -> None:
     """A collection without events says so, in the words of the other refusal."""
     with pytest.raises(TypeError, match="empty"):
@@ -149,7 +146,7 @@ def test_records_refuses_a_collection_folded_from_nothing() -> None:
 def test_two_events_of_one_log_may_fold_one_collection() -> None:
     """The rule is about logs, not about event types."""
     both = Folded("both", Tally, evolve, {NeedCovered: "need_id", PledgeWithdrawn: "pledge_id"})
-    assert Records("matching", both).own == (both,)
+    assert Records("matching", both).collections == (both,)
 
 
 def test_indexes_name_every_collection_of_the_service() -> None:

