@@ -99,7 +99,11 @@ class Consumer:
         records = list(message.raw_message)
         for record in reversed(records):
             self._offsets[record.topic, record.partition] = record.offset
-        await self._inbox.handle(records)
+        try:
+            await self._inbox.handle(records)
+        except Exception as error:  # going on would commit past these records
+            log.critical("the inbox broke: exit, to be restarted", exc_info=error)
+            os._exit(EXIT_STUCK)
         for record in records:
             self._offsets[record.topic, record.partition] = record.offset + 1
         try:
@@ -138,8 +142,8 @@ class Consumer:
 
     @property
     def waits_for(self) -> str:
-        """What the consumer waits for outside itself: the store, or nothing ("")."""
-        return self._inbox.waits_for_store
+        """What the consumer waits for outside itself: store or broker, or nothing ("")."""
+        return self._inbox.waits_for
 
     async def _watch(self) -> None:
         seen, since = -1, asyncio.get_running_loop().time()

@@ -7,23 +7,25 @@ consumer's store (collection `parked`).
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from aiokafka import ConsumerRecord
 from pymongo.errors import DuplicateKeyError
 
-from shared.kafka import BrokerAway, Producer, Record
+from shared.kafka import BrokerAway, Producer, Record, RecordTooLarge
 from shared.mongo import Store
 
 log = logging.getLogger("alliance.dead_letters")
 
 PARKED = "parked"
-MAX_LETTER = 2_097_152
-"""Bytes of one letter: an event of the largest size that Kafka takes, and what we add."""
+MAX_LETTER = 256 * 2**20
+"""Most bytes of one letter before compression. The broker counts compressed bytes, so a record
+that it took may be far larger than its limit once it is read; letters are compressed, too."""
 
 RawRecord: TypeAlias = "ConsumerRecord[Any, Any]"
 Subject = tuple[str, str]
@@ -37,6 +39,13 @@ class Letter:
     record: RawRecord
     reason: str
     error: str
+
+    def without_value(self) -> "Letter":
+        """The letter of a record that no letter can hold: size and hash instead of the bytes."""
+        value = self.record.value or b""
+        digest = hashlib.sha256(value).hexdigest()
+        error = f"{self.error} (value left out: {len(value):,} bytes, SHA-256 {digest})"
+        return Letter(replace(self.record, value=None), self.reason, error)
 
     def as_record(self, topic: str) -> Record:
         """What is written to the dead-letters topic."""
@@ -82,6 +91,9 @@ class DeadLetters:
             try:
                 await self._producer.send([letter.as_record(self.topic) for letter in letters])
                 break
+            except RecordTooLarge:
+                # Even compressed: the original stays where it was found, which the letter names.
+                letters = [letter.without_value() for letter in letters]
             except BrokerAway as error:
                 self.waits_for_broker = str(error)
                 log.warning("%d dead letters wait for the broker: %s", len(letters), error)

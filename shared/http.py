@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pymongo.errors import ConnectionFailure
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import crash, telemetry
 from shared.auth import Forbidden, Tokens
@@ -52,6 +53,26 @@ class BodyTooLarge(Refused):
 
     status = 413
     title = "Too large"
+
+
+class BodyLimit:
+    """ASGI middleware: a body is read up to the limit, however its length was announced."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        read = 0
+
+        async def limited() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > BODY_LIMIT:
+                raise BodyTooLarge(f"the body is longer than {BODY_LIMIT:,} bytes")
+            return message
+
+        await self._app(scope, limited, send)
 
 
 class CommandRoute(APIRoute):
@@ -143,11 +164,7 @@ def _idempotency_key(request: Request, actor: Actor) -> str | None:
 
 
 async def _fingerprint(request: Request) -> str:
-    if int(request.headers.get("content-length") or 0) > BODY_LIMIT:
-        raise BodyTooLarge(f"the body is longer than {BODY_LIMIT:,} bytes")
     body = await request.body()
-    if len(body) > BODY_LIMIT:
-        raise BodyTooLarge(f"the body is longer than {BODY_LIMIT:,} bytes")
     what = f"{request.method} {request.url.path} {request.headers.get('if-match', '')}\n"
     return hashlib.sha256(what.encode() + body).hexdigest()
 
@@ -248,6 +265,7 @@ def problem(status: int, kind: str, title: str, detail: str, **facts: Any) -> Re
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Every error leaves as a problem; what nobody foresaw says nothing of the inside."""
+    app.add_middleware(BodyLimit)
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
@@ -282,7 +300,7 @@ def add_problem_handlers(app: FastAPI) -> None:
             503,
             "store-away",
             "Try again soon",
-            "the store does not answer; nothing was decided",
+            "the store does not answer; repeat the request with its Idempotency-Key",
         )
 
     @app.exception_handler(Exception)

@@ -115,22 +115,34 @@ class Inbox:
         self.waits_for_store = ""
         self.after_commit: list[Callable[[], None]] = []
 
+    @property
+    def waits_for(self) -> str:
+        """The store or the broker, with what it last said; "" where it waits for neither."""
+        if self.waits_for_store:
+            return f"the store: {self.waits_for_store}"
+        if self._letters.waits_for_broker:
+            return f"the broker: {self._letters.waits_for_broker}"
+        return ""
+
     async def handle(self, batch: Sequence[RawRecord]) -> None:
         """Handle all records of a batch, each partition's in its order. Never raises."""
         started = time.perf_counter()
         ordered = sorted(batch, key=lambda r: (r.topic, r.partition, r.offset))
         for (topic, _), records in groupby(ordered, key=lambda r: (r.topic, r.partition)):
-            deliveries = await self._read(list(records), topic)
-            await self._deliver(deliveries)
+            await self._partition(list(records), topic)
         telemetry.process_duration.record(
             time.perf_counter() - started,
             {"messaging.consumer.group.name": self._service},
         )
 
-    async def _read(self, records: list[RawRecord], topic: str) -> list[Delivery]:
-        """The deliveries among the records; what is broken goes to the dead letters at once."""
-        deliveries: list[Delivery] = []
+    async def _partition(self, records: list[RawRecord], topic: str) -> None:
+        """The records of one partition, in their order.
+
+        What comes before a broken record is handled before that is set aside, since setting it
+        aside may park the subject of what follows, and of that only.
+        """
         owner = topic.removesuffix(".events")
+        deliveries: list[Delivery] = []
         for record in records:
             envelope = None
             try:
@@ -139,32 +151,37 @@ class Inbox:
             except UnknownEvent:
                 self._count("unknown")
             except NotAnEvent as error:
+                await self._deliver(deliveries)
+                deliveries = []
                 await self._set_aside(record, envelope, "not-an-event", str(error))
             else:
                 if type(event) in self._on:
                     deliveries.append(Delivery(record, envelope, event))
                 else:
                     self._count("unhandled")
-        return deliveries
+        await self._deliver(deliveries)
 
     async def _deliver(self, deliveries: list[Delivery]) -> None:
         if not deliveries:
             return
-        parked = await self._patiently(
-            partial(self._letters.parked, {d.subject for d in deliveries})
-        )
-        free = [d for d in deliveries if d.subject not in parked]
-        if len(free) == len(deliveries) and await self._together(free):
+        subjects = {d.subject for d in deliveries}
+        parked = await self._patiently(partial(self._letters.parked, subjects))
+        if not parked and await self._together(deliveries):
             return
         for delivery in deliveries:
             if delivery.subject in parked:
-                behind = parked[delivery.subject]
-                await self._set_aside(
-                    delivery.record, None, "parked", f"parked behind event {behind}"
-                )
+                await self._park(delivery, parked[delivery.subject])
             elif error := await self._alone(delivery):
                 parked[delivery.subject] = delivery.envelope.id
                 await self._set_aside(delivery.record, delivery.envelope, "handler-failed", error)
+
+    async def _park(self, delivery: Delivery, behind: str) -> None:
+        """An event of a parked subject joins the dead letters, unless it was handled before."""
+        query = {"_id": delivery.inbox_id}
+        if await self._patiently(lambda: self._store[INBOX].find_one(query)):
+            self._count("repeated")
+        else:
+            await self._set_aside(delivery.record, None, "parked", f"parked behind event {behind}")
 
     async def _together(self, deliveries: list[Delivery]) -> bool:
         """All in one transaction; whether that worked."""

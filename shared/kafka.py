@@ -12,13 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.helpers import create_ssl_context
 
 log = logging.getLogger("alliance.kafka")
 
 MAX_REQUEST = 1_048_576
 """Bytes of one request; not above the topics' `max.message.bytes`."""
+
+
+class RecordTooLarge(Exception):
+    """A record is larger than the broker takes; sending it again would not help."""
 
 
 class BrokerAway(Exception):
@@ -72,20 +76,23 @@ class Producer:
         security: Security = Security(),
         timeout: float = 10.0,
         max_request: int = MAX_REQUEST,
+        compression: str | None = None,
     ) -> None:
         self._bootstrap = bootstrap
         self._client_id = client_id
         self._security = security
         self._timeout = timeout
         self._max_request = max_request
+        self._compression = compression
+        self._connecting = asyncio.Lock()
         self._producer: AIOKafkaProducer | None = None
 
     async def send(self, records: Sequence[Record]) -> None:
         """Send all in order and return when all are acknowledged.
 
-        Raises BrokerAway when that did not happen in time or a send failed: then any of them may
-        have been written. The first failure stops the rest, so no key's later record passes an
-        earlier one that failed.
+        Raises RecordTooLarge, and BrokerAway when that did not happen in time or a send failed:
+        then any of them may have been written. The first failure stops the rest, so no key's
+        later record passes an earlier one that failed.
         """
         try:
             async with asyncio.timeout(self._timeout):
@@ -103,6 +110,9 @@ class Producer:
                 for outcome in await asyncio.gather(*futures, return_exceptions=True):
                     if isinstance(outcome, BaseException):
                         raise outcome
+        except MessageSizeTooLargeError as error:
+            await self.discard()
+            raise RecordTooLarge(str(error)) from error
         except (KafkaError, TimeoutError, OSError) as error:
             await self.discard()
             raise BrokerAway(str(error) or type(error).__name__) from error
@@ -111,32 +121,43 @@ class Producer:
             raise
 
     async def partitions(self, topic: str, timeout: float = 2.0) -> int:
-        """How many partitions a topic has. Raises BrokerAway after `timeout` seconds."""
+        """How many partitions a topic has, asked of the broker now, not of what was known.
+
+        Raises BrokerAway after `timeout` seconds, and for a topic that does not exist.
+        """
         try:
             async with asyncio.timeout(timeout):
-                return len(await (await self._connected()).partitions_for(topic))
+                producer = await self._connected()
+                if not await producer.client.force_metadata_update():
+                    raise BrokerAway("it does not answer")
+                return len(await producer.partitions_for(topic))
         except (KafkaError, TimeoutError, OSError) as error:
             raise BrokerAway(str(error) or "no answer") from error
 
     async def _connected(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap,
-                client_id=self._client_id,
-                enable_idempotence=True,
-                acks="all",
-                linger_ms=0,
-                max_request_size=self._max_request,
-                request_timeout_ms=int(self._timeout * 1000),
-                **self._security.options(),
-            )
-            try:
-                await producer.start()
-            except BaseException:
-                await _stop(producer)
-                raise
-            self._producer = producer
-        return self._producer
+        async with self._connecting:
+            if self._producer is None:
+                self._producer = await self._connect()
+            return self._producer
+
+    async def _connect(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            client_id=self._client_id,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=0,
+            max_request_size=self._max_request,
+            compression_type=self._compression,
+            request_timeout_ms=int(self._timeout * 1000),
+            **self._security.options(),
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await _stop(producer)
+            raise
+        return producer
 
     async def discard(self) -> None:
         """Stop the producer, without waiting for what it has not sent."""

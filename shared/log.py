@@ -69,6 +69,9 @@ class Folded(Generic[S]):
     evolve: Callable[[S | None, Any], S]
     keys: Mapping[type[Event], Key]
     indexes: list[IndexModel] = field(default_factory=list)
+    begins: tuple[type[Event], ...] = ()
+    """Events whose subject is new here under a random id: nothing is looked for before they are
+    recorded, and one that is there all the same makes the transaction fail."""
 
     @property
     def owner(self) -> str:

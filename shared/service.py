@@ -7,6 +7,7 @@ are given up, the store is closed last.
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from pymongo.errors import PyMongoError
 
 from shared import telemetry
 from shared.auth import Tokens
-from shared.consume import Consumer
+from shared.consume import EXIT_STUCK, Consumer
 from shared.dead_letters import MAX_LETTER, DeadLetters
 from shared.http import add_problem_handlers
 from shared.inbox import Handlers, Inbox
@@ -68,6 +69,7 @@ class Service:
             client_id=f"{self.name}-dead-letters",
             security=settings.security,
             max_request=MAX_LETTER,
+            compression="gzip",
         )
         self.inbox: Inbox | None = None
         self.consumer: Consumer | None = None
@@ -157,21 +159,21 @@ class Service:
             if not self.consumer.started:
                 found["consumer"] = "connects to the broker"
             elif self.consumer.waits_for:
-                found["consumer"] = f"waits for the store: {self.consumer.waits_for}"[:200]
+                found["consumer"] = f"waits: {self.consumer.waits_for}"[:200]
         return found
 
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._run(), name=f"{self.name} run")]
+        running = asyncio.create_task(self._run(), name=f"{self.name} run")
+        running.add_done_callback(_ends_the_process)
         try:
             yield
         finally:
             if self.consumer is not None:
                 with suppress(Exception):
                     await self.consumer.stop()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
             await self.producer.discard()
             await self._letters_producer.discard()
             self.store.close()
@@ -198,6 +200,13 @@ class Service:
                 log.warning("the store is away, trying again: %s", error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
+
+
+def _ends_the_process(running: "asyncio.Task[None]") -> None:
+    """What runs beside HTTP never ends by itself; if it does, a restart is the cure."""
+    if not running.cancelled() and (error := running.exception()):
+        log.critical("the service broke: exit, to be restarted", exc_info=error)
+        os._exit(EXIT_STUCK)
 
 
 def _health(service: Service) -> APIRouter:

@@ -188,7 +188,11 @@ class UnitOfWork:
             raise TypeError(
                 f"{event.type} is recorded by {event.owner}, not {self.records.service}"
             )
-        touched = [(c, key, await self._hold(c, key)) for c, key in self.records.touched(event)]
+        touched = []
+        for collection, key in self.records.touched(event):
+            if type(event) in collection.begins and key == event.subject:
+                self._held.setdefault((collection.name, key), Held())
+            touched.append((collection, key, await self._hold(collection, key)))
         subject = next((h for _, key, h in touched if key == event.subject), None)
         if subject is None:
             raise TypeError(f"no collection of {self.records.service} holds {event.type}'s subject")
@@ -262,7 +266,7 @@ class UnitOfWork:
         )
 
     async def flush(self) -> None:
-        """Write what changed since the last flush. Raises VersionConflict."""
+        """Write what changed since the last flush."""
         entries, self._entries = self._entries, []
         changed, self._changed = self._changed, {}
         if entries:
@@ -279,7 +283,7 @@ class UnitOfWork:
         for name, batch in writes.items():
             done = await self.store[name].bulk_write(batch, session=self.session)
             if done.matched_count + done.inserted_count != len(batch):
-                raise VersionConflict(name, "document", current=-1)
+                raise RuntimeError(f"{name}: a document changed inside a snapshot")
 
     async def _hold(self, collection: Folded[S], key: str) -> Held[S]:
         if (collection.name, key) not in self._held:

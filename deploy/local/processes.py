@@ -210,8 +210,14 @@ def _answers(check: Check) -> bool:
 
 
 def _wait(member: psutil.Process, timeout: float) -> None:
-    """Until it is gone; a zombie is: an orphan stays one until the first process looks."""
+    """Until it is gone; a zombie is: an orphan stays one until the first process looks.
+
+    Our own child is gone only when it can be reaped: until then a thread of it may hold a port.
+    """
     deadline = time.monotonic() + timeout
+    if (child := _CHILDREN.get(member.pid)) is not None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout)
     with contextlib.suppress(psutil.NoSuchProcess):
         while (
             member.is_running()

@@ -43,6 +43,7 @@ pledges = Folded(
         ContributionDelivered: "pledge_id",
     },
     [IndexModel([("status", 1), ("_id", 1)]), IndexModel([("partner_id", 1), ("_id", 1)])],
+    begins=(PledgeMade,),
 )
 
 all_matches = Folded(
@@ -67,6 +68,7 @@ all_matches = Folded(
         IndexModel([("need_id", 1), ("_id", 1)]),
         IndexModel([("pledge_id", 1), ("_id", 1)]),
     ],
+    begins=(MatchProposed,),
 )
 
 coverages = Folded(
@@ -83,9 +85,15 @@ coverages = Folded(
     },
 )
 
-rates = Folded("rates", Rates, model.evolve_rates, {RatesSet: "rates_id"})
+rates = Folded("rates", Rates, model.evolve_rates, {RatesSet: "rates_id"}, begins=(RatesSet,))
 
-rounds = Folded("rounds", Round, matches.evolve_round, {MatchingRoundCompleted: "round_id"})
+rounds = Folded(
+    "rounds",
+    Round,
+    matches.evolve_round,
+    {MatchingRoundCompleted: "round_id"},
+    begins=(MatchingRoundCompleted,),
+)
 
 parties = Folded(
     "parties",

@@ -32,6 +32,7 @@ needs = Folded(
         CompletionVerified: "need_id",
     },
     [IndexModel([("authority_id", 1), ("_id", 1)]), IndexModel([("territory", 1), ("_id", 1)])],
+    begins=(NeedPosted,),
 )
 
 authorities = Folded(

@@ -34,7 +34,7 @@ def evolve(thing: Thing | None, event: object) -> Thing:
     return Thing(id=event.need_id, pad=event.pad)
 
 
-things = Folded("needs", Thing, evolve, {ThingHappened: "need_id"})
+things = Folded("needs", Thing, evolve, {ThingHappened: "need_id"}, begins=(ThingHappened,))
 WRITER = Records("projects", things)
 READER = Records("matching", things)
 ON = Handlers()
