@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +20,10 @@ from deploy.local.processes import Process, alone
 from deploy.local.store import Store
 
 CHECKOUT = Path(__file__).parents[2]
-ROOT = CHECKOUT / ".local"
-CACHE = ROOT / "cache"
+ROOT = Path(os.environ.get("ALLIANCE_LOCAL") or CHECKOUT / ".local")
+"""Where the local stack keeps its data, logs and keys."""
+
+CACHE = CHECKOUT / ".local" / "cache"
 PORTS = {"kafka": 19092, "controller": 19093, "store": 27117, "smtp": 2525}
 
 
