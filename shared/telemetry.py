@@ -55,6 +55,9 @@ def start(service: str, endpoint: str | None, level: str = "INFO") -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    for server in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(server).handlers.clear()
+        logging.getLogger(server).propagate = True
     for noisy in ("aiokafka", "pymongo", "faststream", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if not endpoint:

@@ -144,9 +144,7 @@ def test_wrong_kind_of_a_line_is_not_shown_either() -> None:
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "number", ['"1"', "1.0", "1e0", "true", "null", "0", "201", "-1", "[1]"]
-)
+@pytest.mark.parametrize("number", ['"1"', "1.0", "1e0", "true", "null", "0", "201", "-1", "[1]"])
 def test_whole_number_is_a_whole_number_and_nothing_that_could_pass_for_one(number: str) -> None:
     """Text, floats and truth values are not turned into numbers: the leaf has what was sent."""
     text = envelope_text('"line": 1', f'"line": {number}')
