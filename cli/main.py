@@ -11,10 +11,37 @@ from cli.rebuild import Busy
 from cli.rebuild import rebuild as rebuild_service
 from cli.services import NAMES
 from cli.status import show_status
+from cli.story import Refusal
+from deploy.local.jars import JarsMissing
+from deploy.local.java import NoJava
+from deploy.local.processes import ProcessFailed
 from deploy.local.stack import ROOT, NotStarted, Stack
-from deploy.local.system import System
+from deploy.local.store import NoStore
+from deploy.local.system import NotReady, System
+from deploy.local.topics import TopicWrong
+from shared.replay import LogBroken
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
+FORESEEN = (
+    JarsMissing,
+    NoJava,
+    NoStore,
+    NotReady,
+    NotStarted,
+    ProcessFailed,
+    TopicWrong,
+    LogBroken,
+    Refusal,
+    TimeoutError,
+)
+"""What a person can do something about; anything else is a defect and shows where it is."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help=__doc__,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 
 @app.command()
@@ -100,6 +127,15 @@ def rebuild(
         for difference in found.different[:20]:
             _say(f"    {difference}")
     raise typer.Exit(0 if equal else 1)
+
+
+def main() -> None:
+    """The command: what can go wrong is said in a line or two, and ends with status 2."""
+    try:
+        app()
+    except FORESEEN as error:
+        typer.echo(f"alliance: {error}", err=True)
+        raise SystemExit(2) from None
 
 
 def _say(line: str) -> None:
