@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict
 from pymongo import InsertOne, ReplaceOne
 
 from shared import telemetry
-from shared.errors import EventTooLarge, NotFound, VersionConflict
+from shared.errors import EventTooLarge, NotFound, NotYours, VersionConflict
 from shared.events.envelope import LEAF_LIMIT, Envelope, rfc3339
-from shared.events.ids import Id, event_id_after
+from shared.events.ids import Id, MemberId, event_id_after
 from shared.events.registry import Event
 from shared.log import INBOX, LOCK, LOG, Folded, Held, Records, State, entry, held
 from shared.mongo import Session, Store
@@ -41,6 +41,18 @@ class Actor:
     name: str
     member_id: str | None = None
     roles: frozenset[str] = frozenset()
+
+    @property
+    def member(self) -> MemberId:
+        """The member it acts for. Raises NotYours."""
+        if self.member_id is None:
+            raise NotYours(f"{self.name} acts for no member")
+        return MemberId(self.member_id)
+
+    def must_be(self, role: str) -> None:
+        """Raises NotYours for one that has not this role."""
+        if role not in self.roles:
+            raise NotYours(f"{self.name} has not the role {role}", allowed=role)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from services.matching.store import (
     requirements,
 )
 from shared.codelists import currencies
-from shared.errors import InvalidInput, NotYours
+from shared.errors import InvalidInput
 from shared.events.facts import (
     Amount,
     CurrencyCode,
@@ -27,7 +27,7 @@ from shared.events.facts import (
     PledgeLine,
     Text,
 )
-from shared.events.ids import MatchId, MemberId, PledgeId, RatesId
+from shared.events.ids import MatchId, PledgeId, RatesId
 from shared.events.matching import Earmark, PledgeMade, RatesSet
 from shared.events.projects import NeedAmended, NeedWithdrawn
 from shared.lines import minor_units
@@ -77,7 +77,7 @@ class SetRates(Command):
 
 async def make_pledge(command: MakePledge, uow: UnitOfWork) -> Pledge:
     """Offer something."""
-    partner = await uow.require(parties, _member(uow))
+    partner = await uow.require(parties, uow.actor.member)
     pledge = PledgeMade(
         pledge_id=PledgeId.new(),
         partner_id=partner.id,
@@ -99,7 +99,7 @@ async def amend_pledge(pledge_id: PledgeId, command: AmendPledge, uow: UnitOfWor
         if match.status == "agreed":
             rest = minor_units(match.reserved) - match.delivered
             agreed[match.pledge_line] = agreed.get(match.pledge_line, 0) + rest
-    event = model.amend(pledge, _member(uow), command.lines, agreed, command.reason)
+    event = model.amend(pledge, uow.actor.member, command.lines, agreed, command.reason)
     for line in command.lines:
         proposals = [m for m in live if m.status == "proposed" and m.pledge_line == line.line]
         if proposals:
@@ -117,17 +117,17 @@ async def amend_pledge(pledge_id: PledgeId, command: AmendPledge, uow: UnitOfWor
 async def withdraw_pledge(pledge_id: PledgeId, command: Because, uow: UnitOfWork) -> Pledge:
     """Take back what is not agreed of a pledge of the caller's; its proposals are released."""
     pledge = await uow.target(pledges, pledge_id)
-    model.withdraw(pledge, _member(uow), command.reason)
+    model.withdraw(pledge, uow.actor.member, command.reason)
     for match in await _live(uow, pledge_id=pledge_id, status="proposed"):
         await uow.record(all_matches, matches.release(match, "pledge-withdrawn", command.reason))
     pledge = await uow.require(pledges, pledge_id)
-    return await uow.record(pledges, model.withdraw(pledge, _member(uow), command.reason))
+    return await uow.record(pledges, model.withdraw(pledge, uow.actor.member, command.reason))
 
 
 async def accept_match(match_id: MatchId, uow: UnitOfWork) -> Match:
     """Say yes to a proposal, as one of its two sides."""
     match = await uow.target(all_matches, match_id)
-    events = matches.accept(match, _member(uow))
+    events = matches.accept(match, uow.actor.member)
     before = await uow.require(coverages, match.need_id)
     accepted = await uow.record(all_matches, *events)
     after = await uow.require(coverages, match.need_id)
@@ -140,7 +140,7 @@ async def accept_match(match_id: MatchId, uow: UnitOfWork) -> Match:
 async def decline_match(match_id: MatchId, command: Because, uow: UnitOfWork) -> Match:
     """Say no to a proposal, as one of its two sides."""
     match = await uow.target(all_matches, match_id)
-    return await uow.record(all_matches, matches.decline(match, _member(uow), command.reason))
+    return await uow.record(all_matches, matches.decline(match, uow.actor.member, command.reason))
 
 
 async def deliver(match_id: MatchId, command: Deliver, uow: UnitOfWork) -> Match:
@@ -152,14 +152,13 @@ async def deliver(match_id: MatchId, command: Deliver, uow: UnitOfWork) -> Match
         raise InvalidInput("/date", "this is no day", command.date, "like 2023-08-31") from None
     if day > uow.now.date():
         raise InvalidInput("/date", "lies in the future", command.date, f"until {uow.now.date()}")
-    event = matches.deliver(match, _member(uow), command.amount, command.date, command.scope)
+    event = matches.deliver(match, uow.actor.member, command.amount, command.date, command.scope)
     return await uow.record(all_matches, event)
 
 
 async def set_rates(command: SetRates, uow: UnitOfWork) -> Rates:
     """Record exchange rates, as an operator."""
-    if "operator" not in uow.actor.roles:
-        raise NotYours(f"{uow.actor.name} is no operator")
+    uow.actor.must_be("operator")
     model.check_rates(command.per_eur, tuple(currencies()))
     event = RatesSet(
         rates_id=RatesId.new(),
@@ -195,9 +194,3 @@ async def close_requirement(event: NeedWithdrawn, uow: UnitOfWork) -> None:
 
 async def _live(uow: UnitOfWork, **query: Any) -> list[Match]:
     return await uow.find(all_matches, {"live": True} | query)
-
-
-def _member(uow: UnitOfWork) -> MemberId:
-    if uow.actor.member_id is None:
-        raise NotYours(f"{uow.actor.name} acts for no member")
-    return MemberId(uow.actor.member_id)

@@ -7,7 +7,7 @@ from pydantic import Field
 from services.members import founding, model
 from services.members.model import Member, Partnership
 from services.members.store import members, partnerships
-from shared.errors import NotYours, Refused
+from shared.errors import Refused
 from shared.events.facts import Katottg, LocalisedText, Nuts, OrganisationId, Side, Text
 from shared.events.ids import ContactRef, MemberId, PartnershipId
 from shared.events.members import Country, MemberApplied, MemberKind, PrincipleCode
@@ -102,8 +102,7 @@ async def declare_partnership(command: DeclarePartnership, uow: UnitOfWork) -> P
 
 async def found(command: Found, uow: UnitOfWork) -> list[Member]:
     """Record the founding core members; those that are recorded already stay as they are."""
-    if "operator" not in uow.actor.roles:
-        raise NotYours(f"{uow.actor.name} is no operator")
+    uow.actor.must_be("operator")
     for body in founding.MEMBERS:
         member_id = MemberId(str(uuid5(NAMESPACE_URL, body.organisation_id)))
         if await uow.get(members, member_id) is None:
@@ -123,6 +122,4 @@ async def found(command: Found, uow: UnitOfWork) -> list[Member]:
 
 
 async def _caller(uow: UnitOfWork) -> Member:
-    if uow.actor.member_id is None:
-        raise NotYours(f"{uow.actor.name} acts for no member")
-    return await uow.require(members, uow.actor.member_id)
+    return await uow.require(members, uow.actor.member)

@@ -8,7 +8,6 @@ from services.projects import model
 from services.projects.knowledge import Authority, Commitment
 from services.projects.model import Need
 from services.projects.store import authorities, commitments, needs
-from shared.errors import NotYours
 from shared.events.facts import (
     DateText,
     Katottg,
@@ -21,7 +20,7 @@ from shared.events.facts import (
     Text,
     Urgency,
 )
-from shared.events.ids import MemberId, NeedId
+from shared.events.ids import NeedId
 from shared.events.matching import MatchAgreed
 from shared.events.projects import NeedPosted, VerificationFinding
 from shared.uow import Command, UnitOfWork
@@ -104,14 +103,16 @@ async def post_need(command: PostNeed, uow: UnitOfWork) -> Need:
 async def amend_need(need_id: NeedId, command: AmendNeed, uow: UnitOfWork) -> Need:
     """Change a need of the caller's; what is agreed stays covered."""
     need, agreed = await _with_commitments(need_id, uow)
-    event = model.amend(need, _member(uow), agreed, command.reason, command.lines, command.urgency)
+    event = model.amend(
+        need, uow.actor.member, agreed, command.reason, command.lines, command.urgency
+    )
     return await uow.record(needs, event)
 
 
 async def withdraw_need(need_id: NeedId, command: WithdrawNeed, uow: UnitOfWork) -> Need:
     """Withdraw a need of the caller's."""
     need, agreed = await _with_commitments(need_id, uow)
-    return await uow.record(needs, model.withdraw(need, _member(uow), agreed, command.reason))
+    return await uow.record(needs, model.withdraw(need, uow.actor.member, agreed, command.reason))
 
 
 async def start_project(need_id: NeedId, command: StartProject, uow: UnitOfWork) -> Need:
@@ -119,7 +120,7 @@ async def start_project(need_id: NeedId, command: StartProject, uow: UnitOfWork)
     need, agreed = await _with_commitments(need_id, uow)
     event = model.start(
         need,
-        _member(uow),
+        uow.actor.member,
         agreed,
         command.start_date,
         command.planned_scope,
@@ -132,7 +133,7 @@ async def record_milestone(need_id: NeedId, command: RecordMilestone, uow: UnitO
     """Record a milestone of a project of the caller's."""
     need = await uow.target(needs, need_id)
     milestone = model.Milestone(**command.model_dump())
-    event = model.record_milestone(need, _member(uow), milestone, uow.now.date())
+    event = model.record_milestone(need, uow.actor.member, milestone, uow.now.date())
     return await uow.record(needs, event)
 
 
@@ -141,7 +142,7 @@ async def complete_project(need_id: NeedId, command: CompleteProject, uow: UnitO
     need = await uow.target(needs, need_id)
     event = model.complete(
         need,
-        _member(uow),
+        uow.actor.member,
         command.end_date,
         command.final_value,
         command.final_scope,
@@ -154,8 +155,7 @@ async def complete_project(need_id: NeedId, command: CompleteProject, uow: UnitO
 async def verify_completion(need_id: NeedId, command: VerifyCompletion, uow: UnitOfWork) -> Need:
     """Verify a completion, as a monitor that is neither owner nor donor."""
     need = await uow.target(needs, need_id)
-    if "monitor" not in uow.actor.roles:
-        raise NotYours(f"{uow.actor.name} is no monitor")
+    uow.actor.must_be("monitor")
     event = model.verify(need, await _caller(uow), command.finding, command.report)
     return await uow.record(needs, event)
 
@@ -178,10 +178,4 @@ async def _with_commitments(need_id: NeedId, uow: UnitOfWork) -> tuple[Need, lis
 
 
 async def _caller(uow: UnitOfWork) -> Authority:
-    return await uow.require(authorities, _member(uow))
-
-
-def _member(uow: UnitOfWork) -> MemberId:
-    if uow.actor.member_id is None:
-        raise NotYours(f"{uow.actor.name} acts for no member")
-    return MemberId(uow.actor.member_id)
+    return await uow.require(authorities, uow.actor.member)
