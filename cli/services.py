@@ -6,7 +6,7 @@ The one place that imports several services' models; a service imports none of t
 import importlib
 from dataclasses import dataclass
 
-from shared.inbox import Handlers
+from shared.handlers import Handlers
 from shared.log import Records
 
 NAMES = ("members", "projects", "matching", "notify")

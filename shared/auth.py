@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from shared.actor import Actor
 from shared.errors import Refused
-from shared.uow import Actor
 
 log = logging.getLogger("alliance.auth")
 

@@ -69,7 +69,7 @@ class Consumer:
             allow_auto_create_topics=False,
             consumer_only=True,
             graceful_timeout=15,
-            logger=logging.getLogger("faststream"),
+            logger=logging.getLogger("alliance.faststream"),  # its own has a handler of its own
         )
         self._subscriber = self._broker.subscriber(
             *topics,

@@ -13,6 +13,7 @@ VARIABLE = "ALLIANCE_CRASH_AT"
 POINTS = (
     "before-commit",
     "after-commit",
+    "in-sequencing",
     "before-produce",
     "after-produce",
     "in-handler",

@@ -12,7 +12,6 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
@@ -21,77 +20,19 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 
 from shared import crash, telemetry
-from shared.dead_letters import DeadLetters, Letter, RawRecord, Subject
+from shared.actor import Actor, Cause
+from shared.dead_letters import DeadLetters, Letter, RawRecord
 from shared.events.envelope import Envelope, NotAnEvent, read_record
-from shared.events.registry import Event, UnknownEvent, read_event
+from shared.events.registry import UnknownEvent, read_event
+from shared.handlers import Delivery, Handlers
 from shared.log import INBOX, Records
 from shared.mongo import DuplicateKeyError, Session, Store, is_away
-from shared.uow import Actor, Cause, UnitOfWork
+from shared.uow import UnitOfWork
 
 log = logging.getLogger("alliance.inbox")
 
 RETRY_PAUSES = (0.1, 0.5, 2.0)
 """Seconds before each further attempt at an event whose handler failed."""
-
-Handler = Callable[[Any, UnitOfWork], Awaitable[None]]
-
-
-class Handlers:
-    """Which event is handled by which function: `on = Handlers()`, then `@on(NeedPosted)`."""
-
-    def __init__(self) -> None:
-        self._handlers: dict[type[Event], Handler] = {}
-
-    def __call__(self, *events: type[Event]) -> Callable[[Handler], Handler]:
-        def register(handler: Handler) -> Handler:
-            for event in events:
-                if event in self._handlers:
-                    raise TypeError(f"{event.type} has a handler already")
-                self._handlers[event] = handler
-            return handler
-
-        return register
-
-    def __contains__(self, event: type[Event]) -> bool:
-        return event in self._handlers
-
-    def __getitem__(self, event: type[Event]) -> Handler:
-        return self._handlers[event]
-
-    def events(self) -> list[type[Event]]:
-        """The event classes that have a handler."""
-        return list(self._handlers)
-
-    def topics(self) -> list[str]:
-        """The topics these events are on."""
-        return sorted({f"{event.owner}.events" for event in self._handlers})
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One well-formed event that has a handler."""
-
-    record: RawRecord
-    envelope: Envelope
-    event: Event
-
-    @property
-    def inbox_id(self) -> str:
-        """Source and id: what makes an event the same event (CloudEvents 1.0)."""
-        return f"{self.envelope.source} {self.envelope.id}"
-
-    def inbox_document(self) -> dict[str, Any]:
-        """What is kept of it for ever: that it was handled, and what its effects belong to."""
-        return {
-            "_id": self.inbox_id,
-            "correlation_id": self.envelope.correlation_id,
-            "traceparent": self.envelope.traceparent,
-        }
-
-    @property
-    def subject(self) -> Subject:
-        """What a dead letter parks."""
-        return self.envelope.source, self.envelope.subject
 
 
 class Inbox:
@@ -295,7 +236,7 @@ class Inbox:
                 if not is_away(error):
                     raise
                 if not self.waits_for_store:
-                    log.warning("the store is away, the partition waits: %s", error)
+                    log.warning("the partition waits for the store: %s", error)
                 self.waits_for_store = str(error) or "no answer"
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from shared.codelists import currencies
+from shared.codelists import currencies, currency_decimals
 from shared.errors import InvalidInput
 from shared.events.facts import Amount, FundingLine, GoodsLine, Money, Quantity, ServicesLine
 
@@ -91,5 +91,5 @@ def of_minor_units(number: int, like: Amount) -> Amount:
 
 
 def decimals_of(currency: str) -> int:
-    """Decimals of a currency; 4 for one that was retired since, which holds any amount recorded."""
-    return currencies().get(currency, 4)
+    """Decimals of a currency that is or was active; 4 for one that never was."""
+    return currency_decimals().get(currency, 4)

@@ -41,6 +41,11 @@ class StoreAway(Exception):
     """The store does not answer, or would not commit for as long as we were willing to wait."""
 
 
+class StoreBusy(StoreAway):
+    """Another transaction holds the same documents for longer than we were willing to wait: a
+    long one, or one whose client died in it, which the server ends after its lifetime."""
+
+
 def is_away(error: BaseException) -> bool:
     """Whether an error means the store is out of reach, rather than that it said no."""
     return isinstance(error, StoreAway | ConnectionFailure | ExecutionTimeout)
@@ -97,8 +102,8 @@ class Store:
 
         `work` may run several times, so it must build all it writes inside itself. What it
         raises aborts the transaction and is raised here. Raises StoreAway when the store is out
-        of reach, when it answers to a commit with nothing (the work may be done: do it again
-        under the same idempotency key or inbox id), or when conflicts outlast our patience.
+        of reach or answers to a commit with nothing (the work may be done: do it again under the
+        same idempotency key or inbox id), and StoreBusy when conflicts outlast our patience.
         """
         deadline = asyncio.get_running_loop().time() + self._patience * 2
         pause = 0.002
@@ -108,8 +113,10 @@ class Store:
             except PyMongoError as error:
                 if not (error.has_error_label("TransientTransactionError") or is_away(error)):
                     raise
-                if is_away(error) or asyncio.get_running_loop().time() + pause > deadline:
+                if is_away(error):
                     raise StoreAway(str(error)) from error
+                if asyncio.get_running_loop().time() + pause > deadline:
+                    raise StoreBusy("another transaction holds the same documents") from error
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.25)
 

@@ -95,6 +95,7 @@ class Relay:
             )
             if counters is None:
                 raise LeaseLost("relay")
+            crash.point("in-sequencing")
             for position, document in enumerate(batch, counters.get("next", 0)):
                 document["position"] = position
             await self._store[LOG].bulk_write(

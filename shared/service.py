@@ -18,17 +18,19 @@ from fastapi.responses import JSONResponse
 from pymongo.errors import PyMongoError
 
 from shared import telemetry
+from shared.actor import Actor, Cause, new_correlation
 from shared.auth import Tokens
 from shared.consume import EXIT_STUCK, Consumer
 from shared.dead_letters import MAX_LETTER, DeadLetters
-from shared.http import add_problem_handlers
-from shared.inbox import Handlers, Inbox
+from shared.handlers import Handlers
+from shared.inbox import Inbox
 from shared.kafka import BrokerAway, Producer
 from shared.log import LOG, Records
 from shared.mongo import Session, Store, StoreAway
+from shared.problems import add_problem_handlers
 from shared.relay import Relay, wake_on_inserts
 from shared.settings import Settings
-from shared.uow import Actor, Cause, UnitOfWork, new_correlation
+from shared.uow import UnitOfWork
 from shared.worker import Worker
 
 log = logging.getLogger("alliance.service")

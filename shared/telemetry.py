@@ -58,7 +58,7 @@ def start(service: str, endpoint: str | None, level: str = "INFO") -> None:
     for server in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(server).handlers.clear()
         logging.getLogger(server).propagate = True
-    for noisy in ("aiokafka", "pymongo", "faststream", "httpx"):
+    for noisy in ("aiokafka", "pymongo", "alliance.faststream", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if not endpoint:
         return

@@ -7,72 +7,21 @@ log or a folded collection.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict
 from pymongo import InsertOne, ReplaceOne
 
 from shared import telemetry
-from shared.errors import EventTooLarge, NotFound, NotYours, VersionConflict
+from shared.actor import Actor, Cause, Origin
+from shared.errors import EventTooLarge, NotFound, VersionConflict
 from shared.events.envelope import LEAF_LIMIT, Envelope, rfc3339
-from shared.events.ids import Id, MemberId, event_id_after
+from shared.events.ids import event_id_after
 from shared.events.registry import Event
 from shared.log import INBOX, LOCK, LOG, Folded, Held, Records, State, entry, held
 from shared.mongo import Session, Store
 
 S = TypeVar("S", bound=State)
-
-
-class Command(BaseModel):
-    """What is asked for; a field that is not known is refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who acts: `member:<id>`, `operator:<name>`, `service:<name>`.
-
-    `member_id` is the member it acts for, None for operators and services.
-    """
-
-    name: str
-    member_id: str | None = None
-    roles: frozenset[str] = frozenset()
-
-    @property
-    def member(self) -> MemberId:
-        """The member it acts for. Raises NotYours."""
-        if self.member_id is None:
-            raise NotYours(f"{self.name} acts for no member")
-        return MemberId(self.member_id)
-
-    def must_be(self, role: str) -> None:
-        """Raises NotYours for one that has not this role."""
-        if role not in self.roles:
-            raise NotYours(f"{self.name} has not the role {role}", allowed=role)
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What a command was started by: the event it reacts to, if any, and the whole it belongs to.
-
-    `own` says that the event stands in this service's own log, so its effects must come after it.
-    """
-
-    correlation_id: str
-    event_id: str | None = None
-    own: bool = False
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Origin:
-    """An event, by its id, and whose log it stands in."""
-
-    event_id: str
-    owner: str
 
 
 class UnitOfWork:
@@ -313,8 +262,3 @@ class UnitOfWork:
         if key not in self._held or self._held[key].state is None:
             self._held[key] = held(collection, document)
         return self._held[key]
-
-
-def new_correlation() -> str:
-    """A correlation id for a command that was started by nobody else's."""
-    return str(Id.new())

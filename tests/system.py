@@ -1,11 +1,15 @@
 """The system under test: the local stack and services in the test build, on free ports."""
 
+import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.local.secantus import LIFETIME_VARIABLE
 from deploy.local.system import System
 
 FAST = {
@@ -30,6 +34,9 @@ class TestBuild(System):
 @contextmanager
 def running(settings: Mapping[str, str] | None = None, **kwargs: object) -> Iterator[TestBuild]:
     """A clean system that is stopped and deleted at the end."""
+    os.environ.setdefault(LIFETIME_VARIABLE, "3")  # of a transaction whose client was killed
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the stack is stopped
     with tempfile.TemporaryDirectory(prefix="alliance-test-") as root:
         system = TestBuild(Path(root), settings={**FAST, **(settings or {})}, **kwargs)  # type: ignore[arg-type]
         try:

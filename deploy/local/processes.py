@@ -144,6 +144,12 @@ class Process:
         found = self._find()
         return None if found is None else int(found.pid)
 
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended, where this very object started it: its status, or minus the signal's
+        number; None while it runs."""
+        return None if self._child is None else self._child.poll()
+
     def memory(self) -> int:
         """Resident bytes of it and its children; 0 when it does not run."""
         leader = self._find()

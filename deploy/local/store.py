@@ -14,6 +14,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.local.jars import Progress
 from deploy.local.processes import Process
+from deploy.local.secantus import lifetime
 
 SERVER_VARIABLE = "ALLIANCE_STORE_SERVER"
 REPLICA_SET = "alliance"
@@ -51,10 +52,10 @@ class Store:
     """
 
     def __init__(self, root: Path, port: int) -> None:
-        self.data = root / "store"
+        self.data = root.absolute() / "store"
         self.port = port
         self._server_note = self.data / "made-by"
-        self.process = Process("store", [], root=root / "run")
+        self.process = Process("store", [], root=root / "run", cwd=Path(__file__).parents[2])
 
     @property
     def uri(self) -> str:
@@ -131,6 +132,8 @@ def _command(program: Path, port: int, data: Path) -> list[str]:
             REPLICA_SET,
             "--wiredTigerCacheSizeGB",
             "0.25",
+            "--setParameter",
+            f"transactionLifetimeLimitSeconds={max(1, round(lifetime()))}",
         ]
     # Without --sync-on-commit a SIGKILL loses transactions it had acknowledged.
     flags = [
@@ -142,8 +145,9 @@ def _command(program: Path, port: int, data: Path) -> list[str]:
         str(data),
         "--sync-on-commit",
     ]
+    python = program.name == "secantusd-py"
     return [
-        str(program),
+        *([sys.executable, "-m", "deploy.local.secantus"] if python else [str(program)]),
         *flags,
         *(("--cache-size", _CACHE) if _knows(program, "--cache-size") else ()),
     ]

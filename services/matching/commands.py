@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from services.matching import matches, model
+from services.matching.knowledge import Requirement
 from services.matching.matches import Coverage, Match
 from services.matching.model import Pledge, Rates
 from services.matching.store import (
@@ -16,6 +17,7 @@ from services.matching.store import (
     rates,
     requirements,
 )
+from shared.actor import Command
 from shared.codelists import currencies
 from shared.errors import InvalidInput
 from shared.events.facts import (
@@ -28,10 +30,10 @@ from shared.events.facts import (
     Text,
 )
 from shared.events.ids import MatchId, PledgeId, RatesId
-from shared.events.matching import Earmark, PledgeMade, RatesSet
-from shared.events.projects import NeedAmended, NeedWithdrawn
+from shared.events.matching import Earmark, NeedCovered, PledgeMade, RatesSet
+from shared.events.projects import NeedAmended, NeedWithdrawn, ProjectCompleted
 from shared.lines import minor_units
-from shared.uow import Command, UnitOfWork
+from shared.uow import UnitOfWork
 
 PledgeLines = Annotated[tuple[PledgeLine, ...], Field(min_length=1, max_length=200)]
 
@@ -105,12 +107,10 @@ async def amend_pledge(pledge_id: PledgeId, command: AmendPledge, uow: UnitOfWor
         if proposals:
             balance = pledge.balance(line.line)
             excess = balance.pledged - balance.available - minor_units(line.amount)
-            await uow.record(
-                all_matches,
-                *matches.release_until(
-                    proposals, excess, "pledge-amended", command.reason, covers=False
-                ),
-            )
+            for released in matches.release_until(
+                proposals, excess, "pledge-amended", command.reason, covers=False
+            ):
+                await uow.record(all_matches, released)
     return await uow.record(pledges, event)
 
 
@@ -128,12 +128,10 @@ async def accept_match(match_id: MatchId, uow: UnitOfWork) -> Match:
     """Say yes to a proposal, as one of its two sides."""
     match = await uow.target(all_matches, match_id)
     events = matches.accept(match, uow.actor.member)
-    before = await uow.require(coverages, match.need_id)
-    accepted = await uow.record(all_matches, *events)
-    after = await uow.require(coverages, match.need_id)
     need = await uow.require(requirements, match.need_id)
-    for event in matches.covered(before, after, need):
-        await uow.record(coverages, event)
+    before = (await uow.require(coverages, need.id)).complete(need)
+    accepted = await uow.record(all_matches, *events)
+    await _tell_if_covered(need, before, uow)
     return accepted
 
 
@@ -171,9 +169,10 @@ async def set_rates(command: SetRates, uow: UnitOfWork) -> Rates:
 
 async def amend_requirement(event: NeedAmended, uow: UnitOfWork) -> None:
     """Learn a need's new lines; proposals that no longer fit are released, newest first."""
+    before = await uow.require(requirements, event.need_id)
+    coverage = await uow.get(coverages, event.need_id) or Coverage(id=event.need_id)
     await uow.learn(event)
     need = await uow.require(requirements, event.need_id)
-    coverage = await uow.get(coverages, event.need_id) or Coverage(id=event.need_id)
     asked = {line.line: minor_units(line.amount) for line in need.lines}
     proposals = await _live(uow, need_id=event.need_id, status="proposed")
     for number, line in coverage.lines.items():
@@ -183,13 +182,30 @@ async def amend_requirement(event: NeedAmended, uow: UnitOfWork) -> None:
             here, excess, "need-amended", event.reason, covers=True
         ):
             await uow.record(all_matches, released)
+    if coverage.lines:
+        await _tell_if_covered(need, coverage.complete(before), uow)
 
 
-async def close_requirement(event: NeedWithdrawn, uow: UnitOfWork) -> None:
-    """Learn that a need is withdrawn: its matches are released, but what began to be delivered."""
+async def close_requirement(event: NeedWithdrawn | ProjectCompleted, uow: UnitOfWork) -> None:
+    """Learn that a need is asked for no more.
+
+    Withdrawn: its matches are released, but what began to be delivered. Completed: its proposals.
+    """
     await uow.learn(event)
     for match in await _live(uow, need_id=event.need_id, delivered=0):
-        await uow.record(all_matches, matches.release(match, "need-withdrawn", event.reason))
+        if isinstance(event, NeedWithdrawn):
+            released = matches.release(match, "need-withdrawn", event.reason)
+            await uow.record(all_matches, released)
+        elif match.status == "proposed":
+            released = matches.release(match, "project-completed", "the project is completed")
+            await uow.record(all_matches, released)
+
+
+async def _tell_if_covered(need: Requirement, before: bool, uow: UnitOfWork) -> None:
+    """Record that every line is agreed or delivered in full, if that was not so `before`."""
+    if not before and (await uow.require(coverages, need.id)).complete(need):
+        event = NeedCovered(need_id=need.id, authority_id=need.authority_id)
+        await uow.record(coverages, event)
 
 
 async def _live(uow: UnitOfWork, **query: Any) -> list[Match]:

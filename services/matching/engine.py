@@ -86,6 +86,10 @@ def decide(problem: Problem) -> Solution:
             uncovered = minor_units(line.amount) - coverage.line(line.line).taken
             if uncovered > 0:
                 _serve(problem, solution, available, need, line, uncovered)
+    served = {(p.pledge.id, p.pledge_line) for p in solution.proposals}
+    solution.passed_over = [
+        p for p in solution.passed_over if (p.pledge_id, p.pledge_line) not in served
+    ]
     return solution
 
 
@@ -99,6 +103,7 @@ def _serve(
 ) -> None:
     """Reserve for one requirement line until it is covered or nobody is left."""
     candidates = _candidates(problem, need, line)
+    asked = uncovered
     taken, left = [], []
     for candidate in candidates:
         key = candidate.pledge.id, candidate.balance.line.line
@@ -106,7 +111,8 @@ def _serve(
         if exchange is None or available[key] <= 0:
             continue
         if uncovered <= 0:
-            left.append(candidate)
+            if exchange.reserve(available[key], asked)[1] > 0:
+                left.append(candidate)
             continue
         reserved, covers = exchange.reserve(available[key], uncovered)
         if covers <= 0:  # dust: less than one smallest unit of the need

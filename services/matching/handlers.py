@@ -8,7 +8,7 @@ from shared.events.members import (
     PartnershipDeclared,
 )
 from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn, ProjectCompleted
-from shared.inbox import Handlers
+from shared.handlers import Handlers
 from shared.uow import UnitOfWork
 
 on = Handlers()
@@ -22,9 +22,9 @@ async def on_member(
     await uow.learn(event)
 
 
-@on(NeedPosted, ProjectCompleted)
-async def on_need(event: NeedPosted | ProjectCompleted, uow: UnitOfWork) -> None:
-    """Know what is asked, and what no longer is."""
+@on(NeedPosted)
+async def on_need_posted(event: NeedPosted, uow: UnitOfWork) -> None:
+    """Know what is asked."""
     await uow.learn(event)
 
 
@@ -34,7 +34,7 @@ async def on_need_amended(event: NeedAmended, uow: UnitOfWork) -> None:
     await commands.amend_requirement(event, uow)
 
 
-@on(NeedWithdrawn)
-async def on_need_withdrawn(event: NeedWithdrawn, uow: UnitOfWork) -> None:
-    """Release what was matched."""
+@on(NeedWithdrawn, ProjectCompleted)
+async def on_need_closed(event: NeedWithdrawn | ProjectCompleted, uow: UnitOfWork) -> None:
+    """Release what is not wanted any more."""
     await commands.close_requirement(event, uow)

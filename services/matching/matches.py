@@ -11,7 +11,7 @@ from pydantic import Field
 
 from services.matching.knowledge import Requirement
 from shared.errors import InvalidInput, NotYours, Refused
-from shared.events.facts import Amount, LineNumber, Side
+from shared.events.facts import Amount, LineNumber, Money, Side
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RoundId
 from shared.events.matching import (
     ContributionDelivered,
@@ -27,7 +27,7 @@ from shared.events.matching import (
     ReleaseCause,
     UsedRate,
 )
-from shared.lines import minor_units, of_minor_units
+from shared.lines import check_amount, minor_units, of_minor_units
 from shared.log import State
 
 MatchStatus = Literal["proposed", "agreed", "delivered", "declined", "released"]
@@ -84,7 +84,6 @@ class Coverage(State):
 
     id: NeedId
     lines: dict[str, CoveredLine] = Field(default_factory=dict)
-    covered: bool = False
 
     def line(self, number: int) -> CoveredLine:
         """One line; nothing is taken of one that no match ever covered."""
@@ -194,8 +193,12 @@ def deliver(
     whole, cover = minor_units(match.reserved), minor_units(match.covers)
     rest, rest_cover = whole - match.delivered, cover - match.delivered_covers
     part = rest if amount is None else minor_units(amount)
-    if amount is not None and type(amount) is not type(match.reserved):
-        raise InvalidInput("/amount", "is of another kind than the match", str(amount))
+    if amount is not None and _unit(amount) != _unit(match.reserved):
+        raise InvalidInput(
+            "/amount", "is not counted as the match is", str(amount), _unit(match.reserved)
+        )
+    if amount is not None:
+        check_amount(amount, "/amount")
     if not 0 < part <= rest:
         raise InvalidInput(
             "/amount",
@@ -216,11 +219,8 @@ def deliver(
     )
 
 
-def covered(before: Coverage, after: Coverage, need: Requirement) -> list[NeedCovered]:
-    """The need is covered in full now and was not before."""
-    if before.complete(need) or not after.complete(need):
-        return []
-    return [NeedCovered(need_id=need.id, authority_id=need.authority_id)]
+def _unit(amount: Amount) -> str:
+    return amount.currency if isinstance(amount, Money) else amount.unit
 
 
 def evolve_match(match: Match | None, event: object) -> Match:
@@ -252,10 +252,10 @@ def evolve_match(match: Match | None, event: object) -> Match:
 
 def evolve_coverage(coverage: Coverage | None, event: object) -> Coverage:
     """The coverage of a need after one event of its matches."""
-    if isinstance(event, NeedCovered):
-        assert coverage is not None, "a need is covered by matches"
-        return coverage.model_copy(update={"covered": True})
-    assert isinstance(event, OfMatch)
+    if isinstance(event, NeedCovered) and coverage is not None:
+        return coverage  # it says what the lines show
+    if not isinstance(event, OfMatch):
+        raise TypeError(f"{event!r} covers nothing")
     before = coverage or Coverage(id=event.need_id)
     line, covers = before.line(event.need_line), minor_units(event.covers)
     match event:

@@ -219,7 +219,9 @@ def evolve_pledge(pledge: Pledge | None, event: object) -> Pledge:
         case Pledge(), MatchProposed() as e:
             return _moved(pledge, e.pledge_line, reserved=minor_units(e.reserved))
         case Pledge(), MatchDeclined() | MatchReleased() as e:
-            return _moved(pledge, e.pledge_line, reserved=-minor_units(e.reserved))
+            free = minor_units(e.reserved)
+            withdrawn = free if pledge.status == "withdrawn" else 0
+            return _moved(pledge, e.pledge_line, reserved=-free, withdrawn=withdrawn)
         case Pledge(), ContributionDelivered() as e:
             part = minor_units(e.delivered)
             return _moved(pledge, e.pledge_line, reserved=-part, delivered=part)
@@ -236,6 +238,8 @@ def evolve_rates(rates: Rates | None, event: object) -> Rates:
 
 def check_rates(per_eur: dict[str, DecimalRate], known: Sequence[str]) -> None:
     """Every rate is above zero and of an active currency. Raises InvalidInput."""
+    if "EUR" in per_eur:
+        raise InvalidInput("/per_eur/EUR", "the euro is what the others are counted in")
     for code, rate in per_eur.items():
         if code not in known:
             raise InvalidInput(f"/per_eur/{code}", "this is no active currency", code)

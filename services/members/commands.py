@@ -7,11 +7,12 @@ from pydantic import Field
 from services.members import founding, model
 from services.members.model import Member, Partnership
 from services.members.store import members, partnerships
+from shared.actor import Command
 from shared.errors import Refused
 from shared.events.facts import Katottg, LocalisedText, Nuts, OrganisationId, Side, Text
 from shared.events.ids import ContactRef, MemberId, PartnershipId
 from shared.events.members import Country, MemberApplied, MemberKind, PrincipleCode
-from shared.uow import Command, UnitOfWork
+from shared.uow import UnitOfWork
 
 
 class AlreadyAMember(Refused):

@@ -111,11 +111,14 @@ def apply(application: MemberApplied) -> list[MemberApplied]:
         raise InvalidInput(
             "/country", "the Ukrainian side is in UA, partners are elsewhere", application.country
         )
-    if application.kind == "hromada" and (
-        not application.territory
-        or places()[application.territory[0]].category not in HROMADA_LEVEL
-    ):
-        raise InvalidInput("/territory", "a hromada needs the code of its hromada or settlement")
+    if application.side == "ukraine" and application.kind in ("hromada", "city", "region"):
+        if not application.territory:
+            raise InvalidInput("/territory", f"a {application.kind} needs the code of its place")
+        wide = places()[application.territory[0]].category not in HROMADA_LEVEL
+        if wide and application.kind != "region":
+            raise InvalidInput(
+                "/territory", "a hromada needs the code of its hromada or settlement"
+            )
     return [application]
 
 

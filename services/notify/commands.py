@@ -8,13 +8,14 @@ from services.notify import model, store, vault
 from services.notify.model import Recipient
 from services.notify.store import needs, notices, recipients
 from shared import telemetry
+from shared.actor import Command
 from shared.errors import NotYours
 from shared.events.facts import Line1
 from shared.events.ids import ContactRef, MemberId
 from shared.events.members import MemberApplied
 from shared.events.notify import NoticeFailed, NoticeQueued, NoticeSent
 from shared.events.registry import Event
-from shared.uow import Command, UnitOfWork
+from shared.uow import UnitOfWork
 
 WRITERS = frozenset({"operator", "contacts-writer"})
 """Roles that may write the vault."""

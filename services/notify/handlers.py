@@ -24,7 +24,7 @@ from shared.events.projects import (
     ProjectCompleted,
     ProjectStarted,
 )
-from shared.inbox import Handlers
+from shared.handlers import Handlers
 from shared.uow import UnitOfWork
 
 on = Handlers()

@@ -22,13 +22,13 @@ from services.notify.settings import NotifySettings
 from services.notify.vault import Contact
 from services.notify.wording import Letter, Titles
 from shared import telemetry
+from shared.actor import Cause
 from shared.events import Envelope, Event, read_event
 from shared.events.ids import MatchId
 from shared.events.notify import FailureReason, NoticeFailed, NoticeSent
 from shared.log import LOG, envelope, held
 from shared.mongo import is_away
 from shared.service import Service
-from shared.uow import Cause
 from shared.worker import Lease, Worker
 
 log = logging.getLogger("alliance.notify")

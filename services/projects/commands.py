@@ -8,6 +8,7 @@ from services.projects import model
 from services.projects.knowledge import Authority, Commitment
 from services.projects.model import Need
 from services.projects.store import authorities, commitments, needs
+from shared.actor import Command
 from shared.events.facts import (
     DateText,
     Katottg,
@@ -23,7 +24,7 @@ from shared.events.facts import (
 from shared.events.ids import NeedId
 from shared.events.matching import MatchAgreed
 from shared.events.projects import NeedPosted, VerificationFinding
-from shared.uow import Command, UnitOfWork
+from shared.uow import UnitOfWork
 
 Lines = Annotated[tuple[RequirementLine, ...], Field(min_length=1, max_length=200)]
 
@@ -125,6 +126,7 @@ async def start_project(need_id: NeedId, command: StartProject, uow: UnitOfWork)
         command.start_date,
         command.planned_scope,
         command.planned_end_date,
+        uow.now.date(),
     )
     return await uow.record(needs, event)
 
@@ -154,9 +156,9 @@ async def complete_project(need_id: NeedId, command: CompleteProject, uow: UnitO
 
 async def verify_completion(need_id: NeedId, command: VerifyCompletion, uow: UnitOfWork) -> Need:
     """Verify a completion, as a monitor that is neither owner nor donor."""
-    need = await uow.target(needs, need_id)
+    need, agreed = await _with_commitments(need_id, uow)
     uow.actor.must_be("monitor")
-    event = model.verify(need, await _caller(uow), command.finding, command.report)
+    event = model.verify(need, await _caller(uow), agreed, command.finding, command.report)
     return await uow.record(needs, event)
 
 

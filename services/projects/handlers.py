@@ -3,7 +3,7 @@
 from services.projects import commands
 from shared.events.matching import ContributionDelivered, MatchAgreed, MatchReleased
 from shared.events.members import MemberAdmitted, MemberApplied, MemberRejected
-from shared.inbox import Handlers
+from shared.handlers import Handlers
 from shared.uow import UnitOfWork
 
 on = Handlers()

@@ -225,13 +225,15 @@ def start(
     start_date: str,
     planned_scope: str,
     planned_end_date: str | None,
+    today: date,
 ) -> ProjectStarted:
     """Work begins. Raises NotYours, NeedClosed, NothingAgreed, InvalidInput."""
     _owned(need, by)
     _is(need, "identification")
     if not commitments:
         raise NothingAgreed(f"no match of need {need.id} is agreed")
-    _day(start_date, "/start_date")
+    if _day(start_date, "/start_date") > today:
+        raise InvalidInput("/start_date", "lies in the future", start_date, f"until {today}")
     if planned_end_date is not None and _day(planned_end_date, "/planned_end_date") < _day(
         start_date, "/start_date"
     ):
@@ -311,13 +313,21 @@ def complete(
 
 
 def verify(
-    need: Need, monitor: Authority, finding: VerificationFinding, report: str
+    need: Need,
+    monitor: Authority,
+    commitments: Sequence[Commitment],
+    finding: VerificationFinding,
+    report: str,
 ) -> CompletionVerified:
-    """An independent monitor says what it found. Raises NeedClosed, NotIndependent."""
+    """A monitor that is neither owner nor donor, then or since, says what it found.
+
+    Raises NeedClosed, NotIndependent.
+    """
     _is(need, "completion")
     if monitor.status != "admitted":
         raise NotIndependent(f"{monitor.id} is {monitor.status}, not admitted")
-    if monitor.id == need.authority_id or monitor.id in need.donors:
+    donors = {*need.donors, *(c.partner_id for c in commitments)}
+    if monitor.id == need.authority_id or monitor.id in donors:
         what = "the owner" if monitor.id == need.authority_id else "a donor"
         raise NotIndependent(f"{monitor.id} is {what} of need {need.id}")
     return CompletionVerified(

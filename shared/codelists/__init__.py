@@ -51,5 +51,16 @@ def chain(code: str) -> tuple[str, ...]:
 @cache
 def currencies() -> dict[str, int]:
     """Active ISO 4217 codes and how many decimals each has."""
-    found: dict[str, int] = json.loads((HERE / "currencies.json").read_text())
+    return _currencies()["active"]
+
+
+@cache
+def currency_decimals() -> dict[str, int]:
+    """Decimals of every currency that is or ever was in the list: amounts outlive currencies."""
+    return _currencies()["retired"] | _currencies()["active"]
+
+
+@cache
+def _currencies() -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = json.loads((HERE / "currencies.json").read_text())
     return found

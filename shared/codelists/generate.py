@@ -33,11 +33,17 @@ def katottg_rows() -> list[tuple[str, str, str, str]]:
     return found
 
 
-def currency_decimals() -> dict[str, int]:
-    """Decimals by active code; what has none (gold, test codes) is no money."""
-    return {
+def currency_decimals() -> dict[str, dict[str, int]]:
+    """Decimals by code, active and retired; what has none (gold, test codes) is no money.
+
+    A code that leaves the list stays among the retired, with its decimals.
+    """
+    known = json.loads((HERE / "currencies.json").read_text())
+    active = {
         c.code: c.exponent for c in sorted(Currency, key=lambda c: c.code) if c.exponent is not None
     }
+    before = known["retired"] | known["active"]
+    return {"active": active, "retired": {c: d for c, d in before.items() if c not in active}}
 
 
 def main() -> None:

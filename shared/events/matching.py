@@ -160,7 +160,9 @@ class MatchDeclined(
     reason: Text
 
 
-ReleaseCause = Literal["need-withdrawn", "need-amended", "pledge-withdrawn", "pledge-amended"]
+ReleaseCause = Literal[
+    "need-withdrawn", "need-amended", "project-completed", "pledge-withdrawn", "pledge-amended"
+]
 
 
 class MatchReleased(

@@ -29,6 +29,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local.stack import Stack
 from deploy.local.system import System
+from shared.actor import Actor, Cause
 from shared.consume import Consumer
 from shared.dead_letters import DeadLetters
 from shared.events.ids import MemberId, NeedId
@@ -37,7 +38,7 @@ from shared.kafka import Producer
 from shared.log import LOG
 from shared.mongo import Session, Store
 from shared.relay import Relay
-from shared.uow import Actor, Cause, UnitOfWork
+from shared.uow import UnitOfWork
 from tests.bench.fakes import InstantProducer, InstantStore
 from tests.bench.thing import ON, PAD, READER, WRITER, ThingHappened, log_documents, things
 
@@ -242,7 +243,7 @@ def idle_memory() -> dict[str, int]:
 
 
 def main() -> None:
-    logging.getLogger("faststream").setLevel(logging.WARNING)
+    logging.getLogger("alliance.faststream").setLevel(logging.WARNING)
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

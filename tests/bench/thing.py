@@ -5,7 +5,7 @@ from typing import Any
 from shared.events.envelope import Envelope
 from shared.events.ids import NeedId, event_id_after
 from shared.events.registry import Event
-from shared.inbox import Handlers
+from shared.handlers import Handlers
 from shared.log import Folded, Records, State, entry
 from shared.uow import UnitOfWork
 

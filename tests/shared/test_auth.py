@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from shared.actor import Actor
 from shared.auth import LEEWAY, Issuer, Tokens, Unauthorized
-from shared.uow import Actor
 
 ISSUER = "https://alliance.example"
 MEMBER = "01818ba0-0002-7001-8000-000000000002"

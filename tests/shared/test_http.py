@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict
 from shared.auth import Issuer, Tokens
 from shared.errors import InvalidInput, NotFound, VersionConflict
 from shared.events.facts import Line1, Money
-from shared.http import BODY_LIMIT, CommandRoute, add_problem_handlers, writes
+from shared.http import CommandRoute, writes
 from shared.mongo import StoreAway
+from shared.problems import BODY_LIMIT, add_problem_handlers
 from shared.uow import UnitOfWork
 
 

@@ -1,0 +1,346 @@
+"""Whatever partners, authorities and operators do, in any order: the amounts add up.
+
+A Hypothesis state machine runs matching's own commands and rounds on a notebook instead of a
+store. What domain.md promises is checked at every single event, not only at the end.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from services.matching import commands, handlers, rounds
+from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
+from services.matching.matches import Match
+from services.matching.model import Pledge
+from services.matching.store import RECORDS
+from shared.errors import NotFound, Refused
+from shared.events.ids import MemberId, NeedId
+from shared.events.matching import (
+    ContributionDelivered,
+    MatchAccepted,
+    MatchAgreed,
+    MatchDeclined,
+    MatchProposed,
+    MatchReleased,
+    NeedCovered,
+    OfMatch,
+    PledgeAmended,
+    PledgeMade,
+    PledgeWithdrawn,
+)
+from shared.events.members import MemberAdmitted, MemberApplied, PartnershipDeclared
+from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn, ProjectCompleted
+from shared.events.registry import Event
+from shared.lines import minor_units, of_minor_units
+from shared.replay import in_order, replay, state_hash
+from tests.given import (
+    IRPIN_CHAIN,
+    Notebook,
+    an_id,
+    funding,
+    goods,
+    money,
+    numbered,
+    patience,
+)
+
+AUTHORITIES = [an_id(MemberId, name) for name in ("Irpin", "Borodianka")]
+PARTNERS = [an_id(MemberId, name) for name in ("Cascais", "Lithuania", "Celle")]
+DECIMALS = {"EUR": 2, "UAH": 2, "JPY": 0, "KWD": 3}
+ENDS = ("delivered", "declined", "released")
+
+pick = st.integers(0, 11)
+cents = st.integers(1, 30) | st.integers(1, 10**8)
+trucks = st.integers(1, 6)
+currencies = st.sampled_from(sorted(DECIMALS))
+a_rate = st.sampled_from(["40.1234", "0.3127", "160.55", "7"]) | st.integers(1, 10**9).map(
+    lambda n: f"{n // 10**4}.{n % 10**4:04}"
+)
+some_rates = st.fixed_dictionaries({"UAH": a_rate, "JPY": a_rate, "KWD": a_rate})
+
+
+def the_lines(currency: str, amount: int, pieces: int) -> tuple[Any, Any]:
+    """One line of money and one of trucks."""
+    sum_of = of_minor_units(amount, money("1", currency))
+    line = funding(1, "1", currency).model_copy(update={"amount": sum_of})
+    return line, goods(2, "truck", pieces)
+
+
+class Checked(Notebook):
+    """Matching's notebook, which looks at every event before and after it is recorded."""
+
+    def recording(self, event: Event) -> None:
+        """What may be recorded now, by what was recorded before."""
+        if not isinstance(event, OfMatch):
+            return
+        match = self.states["matches"].get(event.match_id)
+        if isinstance(event, MatchProposed):
+            self._may_be_proposed(event)
+            return
+        assert match is not None, f"{event.type} before its match was proposed"
+        assert match.status not in ENDS, f"{event.type} after the match was {match.status}"
+        if isinstance(event, MatchAgreed):
+            assert match.accepted == ("partner", "ukraine"), "agreed before both accepted"
+        if isinstance(event, MatchAccepted | MatchDeclined):
+            assert match.status == "proposed"
+        if isinstance(event, ContributionDelivered):
+            assert match.status == "agreed"
+        if isinstance(event, MatchReleased) and match.status == "agreed":
+            assert event.cause == "need-withdrawn"
+            assert match.delivered == 0
+
+    def _may_be_proposed(self, event: MatchProposed) -> None:
+        pair = (event.pledge_id, event.pledge_line, event.need_id, event.need_line)
+        for m in self.states["matches"].values():
+            if (m.pledge_id, m.pledge_line, m.need_id, m.need_line) == pair:
+                assert not m.live, "two live matches of one pair of lines"
+                assert m.status != "declined", "proposed again after it was declined"
+        assert self.states["pledges"][event.pledge_id].status == "open"
+        assert self.states["requirements"][event.need_id].open
+        assert minor_units(event.reserved) > 0
+        assert minor_units(event.covers) > 0
+
+    def folded(self, event: Event) -> None:
+        """What every event must leave."""
+        if isinstance(event, PledgeMade | PledgeAmended | PledgeWithdrawn | OfMatch):
+            self._pledge_adds_up(self.states["pledges"][event.pledge_id])
+        if isinstance(event, OfMatch):
+            self._coverage_adds_up(event.need_id)
+        if isinstance(event, NeedCovered):
+            need = self.states["requirements"][event.need_id]
+            assert self.states["coverages"][event.need_id].complete(need)
+
+    def _pledge_adds_up(self, pledge: Pledge) -> None:
+        mine = [m for m in self.states["matches"].values() if m.pledge_id == pledge.id]
+        for b in pledge.balances:
+            assert b.pledged == b.available + b.reserved + b.delivered + b.withdrawn
+            assert min(b.available, b.reserved, b.delivered, b.withdrawn) >= 0
+            here = [m for m in mine if m.pledge_line == b.line.line]
+            held = sum(minor_units(m.reserved) - m.delivered for m in here if m.live)
+            assert b.reserved == held
+            assert b.delivered == sum(m.delivered for m in here)
+
+    def _coverage_adds_up(self, need_id: NeedId) -> None:
+        mine = [m for m in self.states["matches"].values() if m.need_id == need_id]
+        for number, line in self.states["coverages"][need_id].lines.items():
+            here = [m for m in mine if m.need_line == int(number)]
+            assert line.proposed == sum(
+                minor_units(m.covers) for m in here if m.status == "proposed"
+            )
+            assert line.agreed == sum(
+                minor_units(m.covers) - m.delivered_covers for m in here if m.status == "agreed"
+            )
+            assert line.delivered == sum(m.delivered_covers for m in here)
+
+    def nothing_is_covered_beyond_what_is_asked(self) -> None:
+        """After every command: a need may shrink within one, until its proposals are released."""
+        for coverage in self.states["coverages"].values():
+            for line in self.states["requirements"][coverage.id].lines:
+                assert coverage.line(line.line).taken <= minor_units(line.amount)
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Partners pledge, authorities ask, rounds match, and everybody changes their minds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.book = Checked(RECORDS)
+        for number, member in enumerate([*AUTHORITIES, *PARTNERS]):
+            side = "ukraine" if member in AUTHORITIES else "partner"
+            application = MemberApplied.model_validate(
+                {
+                    "member_id": member,
+                    "side": side,
+                    "kind": "city",
+                    "organisation_id": f"XI-TEST-{number}",
+                    "names": {"en": f"{number}"},
+                    "country": "UA" if side == "ukraine" else "PT",
+                    "principles": (),
+                    "principles_version": "2022-06-30",
+                }
+            )
+            self.book.hear(handlers.on_member, application)
+            admission = MemberAdmitted(member_id=member, role="member", reason="known")
+            self.book.hear(handlers.on_member, admission)
+        twinning = PartnershipDeclared.model_validate(
+            {
+                "partnership_id": an_id(NeedId, "twinned"),
+                "ukrainian_id": AUTHORITIES[0],
+                "partner_id": PARTNERS[1],
+                "declared_by": PARTNERS[1],
+                "statement": "twinned",
+            }
+        )
+        self.book.hear(handlers.on_member, twinning)
+
+    def then(self, command: Callable[..., Any], *facts: Any, by: MemberId | None = None) -> None:
+        """Run a command that may be refused, then look at what must hold between commands."""
+        try:
+            self.book.do(command, *facts, by=by, roles=[] if by else ["operator"])
+        except NotFound:
+            # amend_pledge records no release where nothing must be released: that is a defect of
+            # its own (test_orchestration.py), to be forgotten here once it is mended.
+            assert command is commands.amend_pledge
+        except Refused:
+            return
+        self.book.nothing_is_covered_beyond_what_is_asked()
+
+    def a(self, collection: str, number: int, *statuses: str) -> Any:
+        """One of a collection's states, of these statuses where there are any; None if empty."""
+        found = list(self.book.states[collection].values())
+        if statuses:
+            found = [s for s in found if s.status in statuses]
+        return found[number % len(found)] if found else None
+
+    def arrives(self, match: Match, share: int) -> None:
+        """Tenths of a match arrive, or (12) all that is to come; 11 tenths are too much."""
+        part = of_minor_units(minor_units(match.reserved) * share // 10, match.reserved)
+        command = Deliver(amount=part if share < 12 else None, date="2023-08-31", scope="windows")
+        self.then(commands.deliver, match.id, command, by=match.authority_id)
+
+    @initialize(rates=some_rates, asked=currencies, offered=currencies, amount=cents)
+    def beginning(self, rates: dict[str, str], asked: str, offered: str, amount: int) -> None:
+        self.set_rates(rates)
+        self.post_need(0, asked, amount, 2)
+        self.make_pledge(0, offered, amount, 3)
+        self.make_pledge(1, asked, amount, 1)
+        self.run_round()
+
+    @rule(rates=some_rates)
+    def set_rates(self, rates: dict[str, str]) -> None:
+        command = SetRates.model_validate({"date": "2023-08-31", "source": "ECB", "per_eur": rates})
+        self.then(commands.set_rates, command)
+
+    @rule(owner=pick, currency=currencies, amount=cents, pieces=trucks)
+    def post_need(self, owner: int, currency: str, amount: int, pieces: int) -> None:
+        if len(self.book.states["requirements"]) < 3:
+            event = NeedPosted(
+                need_id=numbered(NeedId, len(self.book.states["requirements"]) + 1),
+                authority_id=AUTHORITIES[owner % 2],
+                territory=IRPIN_CHAIN,
+                sector="education",
+                project_type="rehabilitation",
+                title={"en": "Kindergarten"},
+                lines=the_lines(currency, amount, pieces),
+                urgency="normal",
+            )
+            self.then(handlers.on_need, event)
+            self.run_round()
+
+    @rule(owner=pick, currency=currencies, amount=cents, pieces=trucks)
+    def make_pledge(self, owner: int, currency: str, amount: int, pieces: int) -> None:
+        command = MakePledge(
+            title={"en": "For a kindergarten"}, lines=the_lines(currency, amount, pieces)
+        )
+        self.then(commands.make_pledge, command, by=[*PARTNERS, AUTHORITIES[0]][owner % 4])
+
+    @rule()
+    def run_round(self) -> None:
+        self.then(rounds.run_round)
+
+    @rule(which=pick, partner=st.booleans())
+    def accept(self, which: int, partner: bool) -> None:
+        if match := self.a("matches", which):
+            self.then(commands.accept_match, match.id, by=_side(match, partner))
+
+    @rule(which=pick, shares=st.lists(st.integers(0, 12), max_size=3))
+    def agree(self, which: int, shares: list[int]) -> None:
+        """Both say yes, and perhaps some of it arrives at once."""
+        if match := self.a("matches", which, "proposed"):
+            for partner in (True, False):
+                self.then(commands.accept_match, match.id, by=_side(match, partner))
+            for share in shares:
+                self.arrives(match, share)
+
+    @rule(which=pick, partner=st.booleans())
+    def decline(self, which: int, partner: bool) -> None:
+        if match := self.a("matches", which):
+            reason = Because(reason="the council said no")
+            self.then(commands.decline_match, match.id, reason, by=_side(match, partner))
+
+    @rule(which=pick)
+    def deliver_too_early_or_too_late(self, which: int) -> None:
+        if match := self.a("matches", which, "proposed", *ENDS):
+            before = self.book.recorded()
+            command = Deliver(date="2023-08-31", scope="windows")
+            self.then(commands.deliver, match.id, command, by=match.authority_id)
+            assert self.book.recorded() == before
+
+    @rule(which=pick, share=st.integers(0, 12))
+    def deliver(self, which: int, share: int) -> None:
+        if match := self.a("matches", which, "agreed"):
+            self.arrives(match, share)
+
+    @rule(which=pick, share=st.integers(1, 15), pieces=trucks)
+    def amend_pledge(self, which: int, share: int, pieces: int) -> None:
+        if pledge := self.a("pledges", which):
+            line = pledge.balances[0].line
+            amount = max(1, minor_units(line.amount) * share // 10)
+            lines = the_lines(line.amount.currency, amount, pieces)
+            command = AmendPledge(lines=lines, reason="the budget changed")
+            self.then(commands.amend_pledge, pledge.id, command, by=pledge.partner_id)
+
+    @rule(which=pick)
+    def withdraw_pledge(self, which: int) -> None:
+        if pledge := self.a("pledges", which):
+            reason = Because(reason="the budget is gone")
+            self.then(commands.withdraw_pledge, pledge.id, reason, by=pledge.partner_id)
+
+    @rule(which=pick, share=st.integers(0, 15), pieces=trucks)
+    def amend_need(self, which: int, share: int, pieces: int) -> None:
+        """Projects lets a line shrink to what is agreed of it, and no further."""
+        if need := self.a("requirements", which):
+            kept = self.book.states["coverages"].get(need.id)
+            held = [kept.line(n).agreed + kept.line(n).delivered if kept else 0 for n in (1, 2)]
+            money_line = need.lines[0]
+            amount = max(1, held[0], minor_units(money_line.amount) * share // 10)
+            event = NeedAmended(
+                need_id=need.id,
+                authority_id=need.authority_id,
+                reason="plans changed",
+                lines=the_lines(money_line.amount.currency, amount, max(pieces, held[1])),
+                lines_before=need.lines,
+            )
+            if need.open:
+                self.then(handlers.on_need_amended, event)
+
+    @rule(which=pick)
+    def withdraw_need(self, which: int) -> None:
+        """As if the agreements were made at the same moment: projects did not know of them."""
+        need = self.a("requirements", which)
+        if need and need.open and which % 3 == 0:
+            event = NeedWithdrawn(
+                need_id=need.id, authority_id=need.authority_id, reason="built elsewhere"
+            )
+            self.then(handlers.on_need_withdrawn, event)
+
+    @rule(which=pick)
+    def complete_project(self, which: int) -> None:
+        need = self.a("requirements", which)
+        if need and need.open and which % 3 == 1:
+            event = ProjectCompleted(
+                need_id=need.id,
+                authority_id=need.authority_id,
+                end_date="2023-08-31",
+                final_value=(money("1.00"),),
+                final_scope="a kindergarten",
+            )
+            self.then(handlers.on_need, event)
+
+    def teardown(self) -> None:
+        """The logs alone give the same state, document by document."""
+        logs = {owner: in_order(owner, log) for owner, log in self.book.logs.items()}
+        again, live = replay(RECORDS, logs), self.book.documents()
+        assert again == live
+        for name, found in live.items():
+            assert state_hash(again[name].values()) == state_hash(found.values())
+
+
+def _side(match: Match, partner: bool) -> MemberId:
+    return match.partner_id if partner else match.authority_id
+
+
+TestAnyHistory = AnyHistory.TestCase
+TestAnyHistory.settings = patience(1000, 40, stateful_step_count=15)

@@ -1,0 +1,146 @@
+"""State is the fold of the logs: a store can be dropped, and is the same again."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given as for_any
+from hypothesis import strategies as st
+
+from services.matching import commands, handlers
+from services.matching.commands import AmendPledge, Because, Deliver
+from services.matching.store import RECORDS
+from shared.events.envelope import Envelope
+from shared.events.ids import PartnershipId
+from shared.events.members import PartnershipDeclared
+from shared.log import LOCK
+from shared.replay import Documents, LogBroken, in_order, replay, state_hash
+from tests.given import an_id, funding, goods, money, patience
+from tests.matching.samples import CASCAIS, IRPIN, LITHUANIA
+from tests.matching.story import Story
+from tests.matching.test_commands import amended, the_rates, withdrawn
+
+
+@cache
+def story() -> Story:
+    """Pledges, needs, rounds, yes and no, deliveries in parts, amendments and withdrawals."""
+    told = Story()
+    twinning = PartnershipDeclared(
+        partnership_id=an_id(PartnershipId, "twinned"),
+        ukrainian_id=IRPIN,
+        partner_id=CASCAIS,
+        declared_by=IRPIN,
+        statement="twinned",
+    )
+    told.hear(handlers.on_member, twinning)
+    told.do(commands.set_rates, the_rates(), roles=["operator"])
+    first = told.irpin_asks(funding(1, "300.00"), goods(2, "truck", 3))
+    second = told.irpin_asks(funding(1, "5000.00", "UAH"), number=2)
+    pledge = told.pledges(CASCAIS, funding(1, "200.00"), goods(2, "truck", 2))
+    other = told.pledges(LITHUANIA, funding(1, "8000.00", "UAH"), goods(2, "truck", 4))
+    cash, hryvnias, lorries, *rest = told.round()
+    told.agree(cash)
+    told.agree(lorries)
+    for amount in (money("33.33"), None):
+        part = Deliver(amount=amount, date="2023-08-31", scope="windows")
+        told.do(commands.deliver, cash.id, part, by=IRPIN)
+    told.do(commands.decline_match, hryvnias.id, Because(reason="no"), by=IRPIN)
+    told.round()
+    told.hear(handlers.on_need_amended, amended(first, funding(1, "250.00"), goods(2, "truck", 2)))
+    more = AmendPledge(lines=(funding(1, "900.00"), goods(2, "truck", 2)), reason="more")
+    told.do(commands.amend_pledge, pledge.id, more, by=CASCAIS)
+    told.do(commands.withdraw_pledge, other.id, Because(reason="budget"), by=LITHUANIA)
+    told.hear(handlers.on_need_withdrawn, withdrawn(second))
+    assert rest
+    return told
+
+
+def rebuilt(logs: dict[str, list[Envelope]]) -> dict[str, Documents]:
+    """Matching's collections, from logs as they were read."""
+    return replay(RECORDS, {owner: in_order(owner, log) for owner, log in logs.items()})
+
+
+def hashes(collections: dict[str, Documents]) -> dict[str, str]:
+    """Each collection's hash."""
+    return {name: state_hash(found.values()) for name, found in collections.items()}
+
+
+def test_story_has_every_event_of_matching() -> None:
+    """So that a replay of it folds every kind."""
+    told = set(story().names())
+    own = {
+        event.type
+        for c in RECORDS.collections
+        for event in c.keys
+        if event.owner == RECORDS.service
+    }
+    assert own - told == {"need-covered"}
+
+
+def test_replay_gives_every_document_as_it_was() -> None:
+    """State, revision, version of the subject and last event, in every collection."""
+    again = rebuilt(story().logs)
+    assert again == story().documents()
+    assert all(again.values())
+    assert hashes(again) == hashes(story().documents())
+
+
+def test_replay_needs_no_order_between_logs() -> None:
+    """Each collection is folded from one log, so whose is read first does not matter."""
+    backwards = dict(reversed(story().logs.items()))
+    assert list(backwards) != list(story().logs)
+    assert rebuilt(backwards) == story().documents()
+
+
+@patience(40, 10)
+@for_any(st.randoms(use_true_random=False), st.integers(0, 30))
+def test_log_read_twice_and_in_any_order_is_the_same_log(order: Any, again: int) -> None:
+    """Duplicates and shuffles of what was read change nothing."""
+    logs = {}
+    for owner, log in story().logs.items():
+        read = [*log, *(log[(again * 7 + n) % len(log)] for n in range(again))]
+        order.shuffle(read)
+        logs[owner] = read
+    assert rebuilt(logs) == story().documents()
+
+
+def test_log_with_a_gap_is_broken_wherever_the_gap_is() -> None:
+    """The first, any in the middle: only the end may be missing, for it may not have come yet."""
+    log = story().logs["matching"]
+    for missing in range(len(log) - 1):
+        with pytest.raises(LogBroken, match=f"no event at position {missing}"):
+            in_order("matching", [*log[:missing], *log[missing + 1 :]])
+    assert in_order("matching", log[:-1]) == log[:-1]
+    assert in_order("matching", []) == []
+
+
+def test_log_with_two_events_at_one_position_is_broken() -> None:
+    """Another event, or the same with one byte changed: which is true cannot be told."""
+    log = story().logs["matching"]
+    moved = log[5].at(4)
+    edited = replace(log[4], actor="operator:somebody else")
+    for other in (moved, edited):
+        for read in ([*log, other], [other, *log]):
+            with pytest.raises(LogBroken, match="two events at position 4"):
+                in_order("matching", read)
+
+
+def test_event_of_a_type_that_is_not_known_is_skipped() -> None:
+    """A later version's event changes nothing of an older reader's state."""
+    logs = story().logs
+    unknown = replace(
+        logs["matching"][-1], type="alliance.pledge-doubled.v1", sequence=len(logs["matching"])
+    )
+    assert rebuilt({**logs, "matching": [*logs["matching"], unknown]}) == story().documents()
+
+
+def test_hash_tells_two_states_apart_and_not_their_order_or_locks() -> None:
+    """Documents in any order and a lock's counter are the same state; one cent is not."""
+    matches = list(story().documents()["matches"].values())
+    assert len(matches) > 1
+    assert state_hash(matches) == state_hash(matches[::-1])
+    assert state_hash(matches) == state_hash([m | {LOCK: 3} for m in matches])
+    assert state_hash(matches) != state_hash(matches[1:])
+    changed = [matches[0] | {"delivered": matches[0]["delivered"] + 1}, *matches[1:]]
+    assert state_hash(matches) != state_hash(changed)
