@@ -24,18 +24,22 @@ THREE = ("members", "projects", "matching")
 """The services that hold the state; notify only listens."""
 
 
-async def until(what: Callable[[], T | Awaitable[T]], timeout: float = 30.0, say: str = "") -> T:
+async def until(
+    what: Callable[[], Awaitable[T]] | Callable[[], T],
+    timeout: float = 30.0,
+    say: str = "",
+    every: float = 0.05,
+) -> T:
     """What `what` gives, as soon as it is true. Raises TimeoutError."""
     deadline = time.monotonic() + timeout
     while True:
-        found = what()
-        if isinstance(found, Awaitable):
-            found = await found
+        given = what()
+        found: T = await given if isinstance(given, Awaitable) else given
         if found:
             return found
         if time.monotonic() > deadline:
             raise TimeoutError(f"{say or 'it'} is still {found!r} after {timeout:g} s")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(every)
 
 
 def euros(amount: int | str, line: int = 1) -> Json:
@@ -171,7 +175,7 @@ class Acting:
             )
             return found if len(found) >= number else []
 
-        return await until(enough, say=f"proposals for {need_id}")
+        return await until(enough, say=f"proposals for {need_id}", every=0.15)
 
     # --- what came of it ------------------------------------------------------------------------
 
