@@ -87,10 +87,7 @@ async def _moment(live: Store) -> tuple[int, int]:
 
 
 async def _all_handled(live: Store, service: str, logs: dict[str, Any]) -> bool:
-    on = known(service).on
-    if on is None:
-        return True
-    handled = {event.ce_type() for event in on.events()}
+    handled = {event.ce_type() for event in known(service).on.events()}
     wanted = {
         f"{e.source} {e.id}"
         for owner, envelopes in logs.items()

@@ -14,11 +14,11 @@ NAMES = ("members", "projects", "matching", "notify")
 
 @dataclass(frozen=True)
 class Known:
-    """One service: what it folds, and which foreign events it handles (None: it handles none)."""
+    """One service: what it folds, and which foreign events it handles."""
 
     name: str
     records: Records
-    on: Handlers | None
+    on: Handlers
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -30,9 +30,6 @@ def known(name: str) -> Known:
     """A service by name. Raises KeyError with the names there are."""
     if name not in NAMES:
         raise KeyError(f"there is no service {name}; services: {', '.join(NAMES)}")
-    records: Records = importlib.import_module(f"services.{name}.store").RECORDS
-    try:
-        on: Handlers | None = importlib.import_module(f"services.{name}.handlers").on
-    except ModuleNotFoundError:
-        on = None
-    return Known(name, records, on)
+    store = importlib.import_module(f"services.{name}.store")
+    handlers = importlib.import_module(f"services.{name}.handlers")
+    return Known(name, store.RECORDS, handlers.on)

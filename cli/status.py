@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 
-from cli.services import known
 from cli.topics import lag
 from deploy.local.system import System
 
@@ -48,8 +47,8 @@ async def read_status(system: System) -> dict[str, Any]:
     if stack.kafka.process.alive():
         try:
             async with asyncio.timeout(10):
-                groups = [n for n in system.services if known(n).on is not None]
-                for name, partitions in (await lag(system.addresses.kafka, groups)).items():
+                found = await lag(system.addresses.kafka, system.services)
+                for name, partitions in found.items():
                     services[name]["lag"] = partitions
         except Exception as error:
             parts["kafka"] += f", does not answer: {error!r}"

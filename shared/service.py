@@ -48,7 +48,7 @@ class Service:
         *,
         title: str,
         routers: Sequence[APIRouter],
-        on: Handlers | None = None,
+        on: Handlers,
         workers: Sequence[Callable[["Service"], Worker]] = (),
     ) -> None:
         self.name = records.service
@@ -75,7 +75,7 @@ class Service:
         )
         self.inbox: Inbox | None = None
         self.consumer: Consumer | None = None
-        if on is not None and on.topics():
+        if on.topics():
             letters = DeadLetters(self.name, self.store, self._letters_producer)
             self.inbox = Inbox(self.name, self.store, records, on, letters)
             self.consumer = Consumer(

@@ -1,8 +1,9 @@
 """members as a process: `uvicorn services.members.app:app`."""
 
 from services.members import api
+from services.members.handlers import on
 from services.members.settings import MembersSettings
 from services.members.store import RECORDS
 from shared.service import Service
 
-app = Service(MembersSettings.load(), RECORDS, title="Members", routers=[api.router]).app
+app = Service(MembersSettings.load(), RECORDS, title="Members", routers=[api.router], on=on).app
