@@ -126,7 +126,7 @@ async def everything_was_delivered(at: Addresses) -> Check:
         delivered += len(inbox)
         if letters := await read_all(at.kafka, f"{name}.dead-letters"):
             return Check(claim, False, f"{name} has {len(letters)} dead letters")
-    behind = await lag(at.kafka, NAMES)
+    behind = await lag(at.kafka, {n: known(n).on.topics() for n in NAMES})
     if left := _total(behind.values()):
         return Check(claim, False, f"{left} records are not committed: {behind}")
     return Check(claim, True, f"{delivered} deliveries, no lag, no dead letters")

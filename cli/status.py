@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from cli.services import known
 from cli.topics import lag
 from deploy.local.system import System
 
@@ -47,7 +48,9 @@ async def read_status(system: System) -> dict[str, Any]:
     if stack.kafka.process.alive():
         try:
             async with asyncio.timeout(10):
-                found = await lag(system.addresses.kafka, system.services)
+                found = await lag(
+                    system.addresses.kafka, {n: known(n).on.topics() for n in system.services}
+                )
                 for name, partitions in found.items():
                     services[name]["lag"] = partitions
         except Exception as error:

@@ -1,6 +1,6 @@
 """Reading whole topics, as an auditor or a rebuild does: from the beginning to the end of now."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -40,23 +40,26 @@ async def read_log(bootstrap: str, owner: str) -> list[Envelope]:
     return found
 
 
-async def lag(bootstrap: str, groups: Iterable[str]) -> dict[str, dict[str, int]]:
+async def lag(bootstrap: str, groups: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
     """Records that each consumer group has not committed yet, by `topic[partition]`.
 
-    For the partitions the group has committed at least once.
+    `groups` names each group's topics; what it never committed counts from the beginning.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
     await admin.start()
     await consumer.start()
     try:
-        found = {}
-        for group in groups:
-            offsets = await admin.list_consumer_group_offsets(group)
-            ends = await consumer.end_offsets(list(offsets)) if offsets else {}
-            found[group] = {
-                f"{p.topic}[{p.partition}]": ends[p] - at.offset for p, at in offsets.items()
-            }
+        found: dict[str, dict[str, int]] = {}
+        for group, topics in groups.items():
+            committed = await admin.list_consumer_group_offsets(group)
+            found[group] = {}
+            for topic in topics:
+                partitions = [TopicPartition(topic, p) for p in await _partitions(consumer, topic)]
+                ends = await consumer.end_offsets(partitions)
+                for p in sorted(partitions):
+                    done = committed[p].offset if p in committed else 0
+                    found[group][f"{topic}[{p.partition}]"] = ends[p] - max(done, 0)
         return found
     finally:
         await consumer.stop()

@@ -1,17 +1,47 @@
 """Who acts and why: what a command is given beside its words."""
 
+import difflib
 from dataclasses import dataclass
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
 
-from shared.errors import NotYours
+from shared.errors import InvalidInput, NotYours
 from shared.events.ids import Id, MemberId
 
 
 class Command(BaseModel):
-    """What is asked for; a field that is not known is refused."""
+    """What is asked for; a field that is not known is refused, at any depth.
+
+    Its parts may be facts of events, whose readers ignore what they don't know; whoever asks for
+    something is told instead.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _refuse_unknown(cls, given: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        found = read(given)
+        _refuse_unknown(given, found, "")
+        return found
+
+
+def _refuse_unknown(given: Any, found: Any, pointer: str) -> None:
+    """Raises InvalidInput for a field of `given` that `found`, read from it, has not."""
+    if isinstance(found, BaseModel) and isinstance(given, dict):
+        fields = type(found).model_fields
+        for name, value in given.items():
+            if name not in fields:
+                near = difflib.get_close_matches(name, fields, n=1)
+                hint = f", did you mean {near[0]}?" if near else ""
+                raise InvalidInput(
+                    f"{pointer}/{name}", f"there is no such field{hint}", allowed=sorted(fields)
+                )
+            _refuse_unknown(value, getattr(found, name), f"{pointer}/{name}")
+    elif isinstance(found, tuple) and isinstance(given, list):
+        for index, (one, other) in enumerate(zip(given, found, strict=True)):
+            _refuse_unknown(one, other, f"{pointer}/{index}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import logging
 import os
 from typing import Any
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 from faststream import AckPolicy
@@ -23,6 +23,9 @@ from shared.inbox import Inbox
 from shared.kafka import Security
 
 log = logging.getLogger("alliance.consume")
+
+# FastStream would start a failed consuming task again on the same consumer: see _exit_if_ended.
+os.environ.setdefault("FASTSTREAM_SUPERVISOR_DISABLED", "1")
 
 BATCH = 100
 """Most records in one batch, so in one transaction."""
@@ -130,14 +133,19 @@ class Consumer:
         """Finish the batch in hand and leave the group."""
         await self._broker.stop()
 
-    def lag(self) -> dict[str, int]:
-        """Records not yet handled, by `topic[partition]`, as far as the last fetch told."""
+    async def lag(self) -> dict[str, int]:
+        """Records not yet handled, by `topic[partition]`, for every partition assigned."""
         consumer = self._subscriber.consumer
-        found = {}
-        for (topic, partition), offset in self._offsets.items():
-            at = TopicPartition(topic, partition)
-            if consumer is not None and at in consumer.assignment():
-                found[f"{topic}[{partition}]"] = max(0, (consumer.highwater(at) or 0) - offset)
+        found: dict[str, int] = {}
+        if consumer is None:
+            return found
+        for at in sorted(consumer.assignment()):
+            try:
+                read = await asyncio.wait_for(consumer.position(at), 1.0)
+            except (KafkaError, TimeoutError):
+                continue  # the broker is away, or the partition was just taken from us
+            offset = self._offsets.get((at.topic, at.partition), read or 0)
+            found[f"{at.topic}[{at.partition}]"] = max(0, (consumer.highwater(at) or 0) - offset)
         return found
 
     @property
@@ -150,9 +158,9 @@ class Consumer:
         while True:
             await asyncio.sleep(min(1.0, self._stuck_after / 4))
             now = asyncio.get_running_loop().time()
-            behind = sum(self.lag().values())
-            dead = not self._subscriber.tasks or all(t.done() for t in self._subscriber.tasks)
-            if self._progress != seen or self.waits_for or not (behind or dead):
+            self._exit_if_ended()
+            behind = sum((await self.lag()).values())
+            if self._progress != seen or self.waits_for or not behind:
                 seen, since = self._progress, now
             elif now - since > self._stuck_after:
                 log.critical(
@@ -160,6 +168,14 @@ class Consumer:
                     now - since,
                     behind,
                 )
+                os._exit(EXIT_STUCK)
+
+    def _exit_if_ended(self) -> None:
+        """The consuming task never ends by itself; if it did, a restart reads again from what was
+        committed. Going on with the same consumer would pass over what it had drained."""
+        for task in self._subscriber.tasks:
+            if task.done() and not task.cancelled():
+                log.critical("consuming ended: exit, to be restarted", exc_info=task.exception())
                 os._exit(EXIT_STUCK)
 
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry
-from shared.errors import Refused
+from shared.errors import InvalidInput, Refused
 from shared.mongo import StoreAway
 
 BODY_LIMIT = 1_048_576
@@ -61,7 +61,11 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
-        return problem(error.status, error.kind(), error.title, error.detail, **error.facts)
+        facts = error.facts
+        if isinstance(error, InvalidInput):  # in the same form as a body that does not validate
+            told = {"pointer": facts["field"], "in": "body", "detail": error.detail}
+            facts = facts | {"errors": [told | {"given": _short(facts["given"])}]}
+        return problem(error.status, error.kind(), error.title, error.detail, **facts)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

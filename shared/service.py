@@ -233,7 +233,7 @@ def _health(service: Service) -> APIRouter:
             "service": service.name,
             "recorded": await service.store[LOG].estimated_document_count(),
             "backlog": await service.relay.backlog(),
-            "lag": service.consumer.lag() if service.consumer else {},
+            "lag": await service.consumer.lag() if service.consumer else {},
             "inbox": dict(service.inbox.outcomes) if service.inbox else {},
             "workers": {
                 w.name: w.condition.state for w in (service.relay.worker, *service.workers)

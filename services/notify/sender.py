@@ -133,9 +133,9 @@ class Sender:
             span.set_attribute("alliance.notice.outcome", outcome.type)
             await self._service.command(lambda uow: commands.close(outcome, uow), queued.cause)
             del self._outcomes[notice.id]
-        said = outcome.reason if isinstance(outcome, NoticeFailed) else "sent"
-        telemetry.notices.add(1, {"outcome": said})
-        log.info("notice %s: %s", notice.id, said)
+            said = outcome.reason if isinstance(outcome, NoticeFailed) else "sent"
+            telemetry.notices.add(1, {"outcome": said})
+            log.info("notice %s: %s", notice.id, said)
 
     async def _try(self, queued: Queued) -> Outcome | None:
         """Decide, and let no notice stand in the way of the others: an error is ours to repair,

@@ -17,7 +17,14 @@ def main() -> None:
     if spec := os.environ.pop(crash.VARIABLE, ""):
         crash.arm(spec)
     app = importlib.import_module(f"services.{name}.app").app
-    uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, timeout_graceful_shutdown=10)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=port,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        log_config=None,
+    )
 
 
 if __name__ == "__main__":
