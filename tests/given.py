@@ -8,13 +8,14 @@ from uuid import NAMESPACE_URL, uuid5
 
 from hypothesis import settings
 
+from shared.actor import Actor, Origin
 from shared.errors import NotFound
 from shared.events.envelope import Envelope
 from shared.events.facts import FundingLine, GoodsLine, Money, Quantity, ServicesLine
 from shared.events.ids import Id
 from shared.events.registry import Event
 from shared.log import Folded, Records, State
-from shared.uow import Actor, Origin, UnitOfWork
+from shared.uow import UnitOfWork
 
 S = TypeVar("S", bound=State)
 I = TypeVar("I", bound=Id)  # noqa: E741  an id of some kind

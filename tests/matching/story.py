@@ -45,7 +45,7 @@ class Story(Notebook):
             lines=lines,
             urgency="normal",
         )
-        self.hear(handlers.on_need, event)
+        self.hear(handlers.on_need_posted, event)
         return event.need_id
 
     def pledges(self, by: MemberId, *lines: PledgeLine) -> Pledge:

@@ -226,7 +226,7 @@ class AnyHistory(RuleBasedStateMachine):
                 lines=the_lines(currency, amount, pieces),
                 urgency="normal",
             )
-            self.then(handlers.on_need, event)
+            self.then(handlers.on_need_posted, event)
             self.run_round()
 
     @rule(owner=pick, currency=currencies, amount=cents, pieces=trucks)
@@ -314,7 +314,7 @@ class AnyHistory(RuleBasedStateMachine):
             event = NeedWithdrawn(
                 need_id=need.id, authority_id=need.authority_id, reason="built elsewhere"
             )
-            self.then(handlers.on_need_withdrawn, event)
+            self.then(handlers.on_need_closed, event)
 
     @rule(which=pick)
     def complete_project(self, which: int) -> None:
@@ -327,7 +327,7 @@ class AnyHistory(RuleBasedStateMachine):
                 final_value=(money("1.00"),),
                 final_scope="a kindergarten",
             )
-            self.then(handlers.on_need, event)
+            self.then(handlers.on_need_closed, event)
 
     def teardown(self) -> None:
         """The logs alone give the same state, document by document."""

@@ -51,7 +51,7 @@ def story() -> Story:
     more = AmendPledge(lines=(funding(1, "900.00"), goods(2, "truck", 2)), reason="more")
     told.do(commands.amend_pledge, pledge.id, more, by=CASCAIS)
     told.do(commands.withdraw_pledge, other.id, Because(reason="budget"), by=LITHUANIA)
-    told.hear(handlers.on_need_withdrawn, withdrawn(second))
+    told.hear(handlers.on_need_closed, withdrawn(second))
     assert rest
     return told
 

@@ -102,7 +102,7 @@ def test_monitor_confirms_a_completion_or_leaves_it_open(
 ) -> None:
     """What is refuted is not completed, and may be looked at again."""
     need = a_need("completion")
-    event = model.verify(need, monitor(), finding, "seen on the spot")
+    event = model.verify(need, monitor(), [], finding, "seen on the spot")
     assert event.monitor_id == MONITOR
     after = model.evolve(need, event)
     assert (after.status, after.finding) == (status, finding)
@@ -111,10 +111,10 @@ def test_monitor_confirms_a_completion_or_leaves_it_open(
 def test_completion_that_was_refuted_may_be_confirmed_later_but_only_once() -> None:
     """Another look may confirm it; then nothing more is verified."""
     need = a_need("completion")
-    need = model.evolve(need, model.verify(need, monitor(), "refuted", "no roof"))
-    need = model.evolve(need, model.verify(need, monitor(), "confirmed", "it has a roof now"))
+    need = model.evolve(need, model.verify(need, monitor(), [], "refuted", "no roof"))
+    need = model.evolve(need, model.verify(need, monitor(), [], "confirmed", "it has a roof now"))
     with pytest.raises(NeedClosed):
-        model.verify(need, monitor(), "confirmed", "again")
+        model.verify(need, monitor(), [], "confirmed", "again")
 
 
 @pytest.mark.parametrize(
@@ -130,12 +130,12 @@ def test_completion_that_was_refuted_may_be_confirmed_later_but_only_once() -> N
 def test_monitor_is_admitted_and_neither_the_owner_nor_a_donor(by: Authority) -> None:
     """Nobody verifies what it built or paid for."""
     with pytest.raises(NotIndependent):
-        model.verify(a_need("completion"), by, "confirmed", "ours")
+        model.verify(a_need("completion"), by, [], "confirmed", "ours")
 
 
 def test_partner_with_no_part_in_the_need_may_monitor_it() -> None:
     """Being a partner of the alliance is no conflict; being this need's donor is."""
-    assert model.verify(a_need("completion"), monitor(id=LITHUANIA), "confirmed", "seen")
+    assert model.verify(a_need("completion"), monitor(id=LITHUANIA), [], "confirmed", "seen")
 
 
 def book_with_a_completion() -> Notebook:

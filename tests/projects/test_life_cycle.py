@@ -35,12 +35,12 @@ Step = Callable[[Need, MemberId], Event]
 STEPS: dict[str, Step] = {
     "amend": lambda need, by: model.amend(need, by, [], "urgent now", None, "high"),
     "withdraw": lambda need, by: model.withdraw(need, by, [], "built elsewhere"),
-    "start": lambda need, by: model.start(need, by, [committed()], "2022-08-01", PLAN, None),
+    "start": lambda need, by: model.start(need, by, [committed()], "2022-08-01", PLAN, None, TODAY),
     "milestone": lambda need, by: model.record_milestone(need, by, FOUNDATIONS, TODAY),
     "complete": lambda need, by: model.complete(
         need, by, "2023-08-31", (money("500000.00"),), PLAN, None, TODAY
     ),
-    "verify": lambda need, by: model.verify(need, monitor(), "confirmed", "seen"),
+    "verify": lambda need, by: model.verify(need, monitor(), [], "confirmed", "seen"),
 }
 
 LEADS: dict[str, dict[Status, Status]] = {
@@ -89,7 +89,7 @@ def test_table_has_every_state() -> None:
 def test_project_starts_on_an_agreement_only() -> None:
     """Nothing agreed, no project."""
     with pytest.raises(NothingAgreed):
-        model.start(a_need(), IRPIN, [], "2022-08-01", PLAN, None)
+        model.start(a_need(), IRPIN, [], "2022-08-01", PLAN, None, TODAY)
 
 
 def test_project_names_its_matches_and_each_donor_once_whatever_their_order() -> None:
@@ -99,17 +99,19 @@ def test_project_names_its_matches_and_each_donor_once_whatever_their_order() ->
         committed(id=an_id(MatchId, "second"), need_line=2),
         committed(partner_id=LITHUANIA),
     ]
-    event = model.start(a_need(), IRPIN, agreed, "2022-08-01", PLAN, "2023-08-31")
-    assert event == model.start(a_need(), IRPIN, agreed[::-1], "2022-08-01", PLAN, "2023-08-31")
+    event = model.start(a_need(), IRPIN, agreed, "2022-08-01", PLAN, "2023-08-31", TODAY)
+    assert event == model.start(
+        a_need(), IRPIN, agreed[::-1], "2022-08-01", PLAN, "2023-08-31", TODAY
+    )
     assert sorted(event.donors) == sorted([CASCAIS, LITHUANIA])
     assert sorted(event.match_ids) == sorted(c.id for c in agreed)
 
 
 def test_project_cannot_be_planned_to_end_before_it_starts() -> None:
     """The same day is allowed, the day before is not."""
-    model.start(a_need(), IRPIN, [committed()], "2022-08-01", PLAN, "2022-08-01")
+    model.start(a_need(), IRPIN, [committed()], "2022-08-01", PLAN, "2022-08-01", TODAY)
     with pytest.raises(InvalidInput) as refused:
-        model.start(a_need(), IRPIN, [committed()], "2022-08-01", PLAN, "2022-07-31")
+        model.start(a_need(), IRPIN, [committed()], "2022-08-01", PLAN, "2022-07-31", TODAY)
     assert refused.value.facts["field"] == "/planned_end_date"
 
 
@@ -117,7 +119,7 @@ def test_project_cannot_be_planned_to_end_before_it_starts() -> None:
 def test_day_that_is_in_no_calendar_is_refused(day: str) -> None:
     """Digits in the right places are not a day."""
     with pytest.raises(InvalidInput) as refused:
-        model.start(a_need(), IRPIN, [committed()], day, PLAN, None)
+        model.start(a_need(), IRPIN, [committed()], day, PLAN, None, TODAY)
     assert refused.value.facts["field"] == "/start_date"
 
 
