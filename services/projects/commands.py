@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.projects import model
+from services.projects import asking, model
 from services.projects.knowledge import Authority, Commitment
 from services.projects.model import Need
 from services.projects.store import authorities, commitments, needs
@@ -95,16 +95,16 @@ async def post_need(command: PostNeed, uow: UnitOfWork) -> Need:
     need = NeedPosted(
         need_id=NeedId.new(),
         authority_id=authority.id,
-        territory=model.place(command.place, authority),
+        territory=asking.place(command.place, authority),
         **command.model_dump(exclude={"place"}),
     )
-    return await uow.record(needs, model.post(need, authority))
+    return await uow.record(needs, asking.post(need, authority))
 
 
 async def amend_need(need_id: NeedId, command: AmendNeed, uow: UnitOfWork) -> Need:
     """Change a need of the caller's; what is agreed stays covered."""
     need, agreed = await _with_commitments(need_id, uow)
-    event = model.amend(
+    event = asking.amend(
         need, uow.actor.member, agreed, command.reason, command.lines, command.urgency
     )
     return await uow.record(needs, event)
@@ -113,7 +113,7 @@ async def amend_need(need_id: NeedId, command: AmendNeed, uow: UnitOfWork) -> Ne
 async def withdraw_need(need_id: NeedId, command: WithdrawNeed, uow: UnitOfWork) -> Need:
     """Withdraw a need of the caller's."""
     need, agreed = await _with_commitments(need_id, uow)
-    return await uow.record(needs, model.withdraw(need, uow.actor.member, agreed, command.reason))
+    return await uow.record(needs, asking.withdraw(need, uow.actor.member, agreed, command.reason))
 
 
 async def start_project(need_id: NeedId, command: StartProject, uow: UnitOfWork) -> Need:
@@ -170,7 +170,7 @@ async def honour_agreement(event: MatchAgreed, uow: UnitOfWork) -> None:
     need = await uow.require(needs, event.need_id)
     if need.status != "cancelled":
         agreed = await uow.find(commitments, {"need_id": need.id, "released": False})
-        for amended in model.honour(need, agreed):
+        for amended in asking.honour(need, agreed):
             await uow.record(needs, amended)
 
 

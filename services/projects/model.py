@@ -1,11 +1,10 @@
-"""Needs and projects: state and decisions, pure."""
+"""Needs and projects: state, and decisions from the start of work on, pure. Before: asking.py."""
 
 from collections.abc import Sequence
 from datetime import date
 from typing import ClassVar, Literal
 
 from services.projects.knowledge import Authority, Commitment
-from shared.codelists import HROMADA_LEVEL, chain, places
 from shared.errors import InvalidInput, NotYours, Refused
 from shared.events.facts import (
     Katottg,
@@ -29,7 +28,7 @@ from shared.events.projects import (
     ScopeChange,
     VerificationFinding,
 )
-from shared.lines import Line, check_amount, check_lines, minor_units, of_minor_units, same_measure
+from shared.lines import check_amount
 from shared.log import State
 
 Status = Literal["identification", "implementation", "completion", "completed", "cancelled"]
@@ -102,122 +101,6 @@ class NotIndependent(Refused):
     title = "The monitor must be independent"
 
 
-def place(code: Katottg, authority: Authority) -> tuple[Katottg, ...]:
-    """The chain of a need's place. Raises InvalidInput: no code, too wide, or someone else's."""
-    if code not in places():
-        raise InvalidInput(
-            "/place", "this is no code of the codifier", code, "a code of KATOTTG, UA and 17 digits"
-        )
-    if places()[code].category not in HROMADA_LEVEL:
-        raise InvalidInput(
-            "/place",
-            f"{places()[code].name} is wider than a hromada",
-            code,
-            "a hromada or settlement",
-        )
-    found = chain(code)
-    own = [c for c in authority.territory if places()[c].category in HROMADA_LEVEL]
-    if authority.territory and not set(own) & set(found) and authority.territory[0] not in found:
-        raise InvalidInput(
-            "/place", "the place is not in the authority's territory", code, authority.territory[0]
-        )
-    return found
-
-
-def post(need: NeedPosted, authority: Authority) -> NeedPosted:
-    """An authority asks for something. Raises NotAnAuthority, InvalidInput."""
-    if authority.side != "ukraine" or authority.status != "admitted":
-        raise NotAnAuthority(f"{authority.id} is {authority.status}, side {authority.side}")
-    check_lines(need.lines)
-    return need
-
-
-def amend(
-    need: Need,
-    by: MemberId,
-    commitments: Sequence[Commitment],
-    reason: str,
-    lines: tuple[Line, ...] | None,
-    urgency: Urgency | None,
-) -> NeedAmended:
-    """The owner changes lines or urgency; what is agreed stays covered.
-
-    Raises NotYours, NeedClosed, NeedCommitted, InvalidInput.
-    """
-    _owned(need, by)
-    _is(need, "identification", "implementation")
-    if lines is None and urgency is None:
-        raise InvalidInput("/", "nothing to amend", None, "lines or urgency")
-    if lines is not None:
-        check_lines(lines)
-        _keeps_agreed(need, lines, commitments)
-    return NeedAmended(
-        need_id=need.id,
-        authority_id=need.authority_id,
-        reason=reason,
-        lines=lines,
-        lines_before=need.lines if lines is not None else None,
-        urgency=urgency,
-        urgency_before=need.urgency if urgency is not None else None,
-    )
-
-
-def _keeps_agreed(need: Need, lines: Sequence[Line], commitments: Sequence[Commitment]) -> None:
-    after = {line.line: line for line in lines}
-    for before in need.lines:
-        agreed = sum(minor_units(c.covers) for c in commitments if c.need_line == before.line)
-        now = after.get(before.line)
-        if now is None or not same_measure(before, now):
-            raise InvalidInput(
-                "/lines", f"line {before.line} must stay, of the same kind, category and unit"
-            )
-        if agreed > minor_units(now.amount):
-            raise NeedCommitted(
-                f"line {before.line} cannot shrink below what is agreed",
-                field="/lines",
-                given=str(now.amount),
-                allowed=f"at least {of_minor_units(agreed, before.amount)}",
-            )
-
-
-def honour(need: Need, commitments: Sequence[Commitment]) -> list[NeedAmended]:
-    """Raise lines that were amended below what was agreed at the same moment.
-
-    Matching learns of an amendment a little later than it is recorded; what it agreed in between
-    is a commitment, and stays covered.
-    """
-    raised: list[RequirementLine] = []
-    for line in need.lines:
-        agreed = sum(minor_units(c.covers) for c in commitments if c.need_line == line.line)
-        short = agreed > minor_units(line.amount)
-        amount = of_minor_units(agreed, line.amount) if short else line.amount
-        raised.append(line.model_copy(update={"amount": amount}))
-    if tuple(raised) == need.lines:
-        return []
-    return [
-        NeedAmended(
-            need_id=need.id,
-            authority_id=need.authority_id,
-            reason="agreed before the amendment was known: what is agreed stays covered",
-            lines=tuple(raised),
-            lines_before=need.lines,
-        )
-    ]
-
-
-def withdraw(
-    need: Need, by: MemberId, commitments: Sequence[Commitment], reason: str
-) -> NeedWithdrawn:
-    """The owner asks no more. Raises NotYours, NeedClosed, NeedCommitted."""
-    _owned(need, by)
-    _is(need, "identification")
-    if commitments:
-        raise NeedCommitted(
-            f"{len(commitments)} matches are agreed for need {need.id}", given=need.id
-        )
-    return NeedWithdrawn(need_id=need.id, authority_id=need.authority_id, reason=reason)
-
-
 def start(
     need: Need,
     by: MemberId,
@@ -228,8 +111,8 @@ def start(
     today: date,
 ) -> ProjectStarted:
     """Work begins. Raises NotYours, NeedClosed, NothingAgreed, InvalidInput."""
-    _owned(need, by)
-    _is(need, "identification")
+    must_own(need, by)
+    must_be_in(need, "identification")
     if not commitments:
         raise NothingAgreed(f"no match of need {need.id} is agreed")
     if _day(start_date, "/start_date") > today:
@@ -255,8 +138,8 @@ def record_milestone(
     need: Need, by: MemberId, milestone: Milestone, today: date
 ) -> MilestoneRecorded:
     """A milestone as it stands. Raises NotYours, NeedClosed, InvalidInput."""
-    _owned(need, by)
-    _is(need, "implementation")
+    must_own(need, by)
+    must_be_in(need, "implementation")
     day = _day(milestone.date, "/date")
     if milestone.status != "scheduled" and day > today:
         raise InvalidInput("/date", "lies in the future", milestone.date, f"until {today}")
@@ -283,8 +166,8 @@ def complete(
 ) -> ProjectCompleted:
     """Work ended; where the scope is not as planned, why. Raises NotYours, NeedClosed,
     InvalidInput."""
-    _owned(need, by)
-    _is(need, "implementation")
+    must_own(need, by)
+    must_be_in(need, "implementation")
     assert need.start_date is not None
     assert need.planned_scope is not None
     day = _day(end_date, "/end_date")
@@ -323,7 +206,7 @@ def verify(
 
     Raises NeedClosed, NotIndependent.
     """
-    _is(need, "completion")
+    must_be_in(need, "completion")
     if monitor.status != "admitted":
         raise NotIndependent(f"{monitor.id} is {monitor.status}, not admitted")
     donors = {*need.donors, *(c.partner_id for c in commitments)}
@@ -339,12 +222,14 @@ def verify(
     )
 
 
-def _owned(need: Need, by: MemberId) -> None:
+def must_own(need: Need, by: MemberId) -> None:
+    """Raises NotYours."""
     if by != need.authority_id:
         raise NotYours(f"need {need.id} belongs to {need.authority_id}")
 
 
-def _is(need: Need, *allowed: Status) -> None:
+def must_be_in(need: Need, *allowed: Status) -> None:
+    """Raises NeedClosed."""
     if need.status not in allowed:
         raise NeedClosed(
             f"need {need.id} is in status {need.status}", given=need.status, allowed=list(allowed)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.projects import commands, handlers, model
+from services.projects import asking, commands, handlers, model
 from services.projects.commands import AmendNeed, PostNeed, WithdrawNeed
 from services.projects.knowledge import Commitment
 from services.projects.model import NeedCommitted
@@ -47,16 +47,16 @@ def irpin_applied() -> MemberApplied:
 def amended(*lines: RequirementLine, agreed: list[Commitment] | None = None) -> model.Need:
     """The need after its lines were amended."""
     need = a_need()
-    return model.evolve(need, model.amend(need, IRPIN, agreed or [], "plans changed", lines, None))
+    return model.evolve(need, asking.amend(need, IRPIN, agreed or [], "plans changed", lines, None))
 
 
 def test_amendment_says_what_was_and_what_is() -> None:
     """Before and after are both recorded, and only of what changed."""
-    event = model.amend(a_need(), IRPIN, [], "worse than thought", None, "critical")
+    event = asking.amend(a_need(), IRPIN, [], "worse than thought", None, "critical")
     assert (event.urgency_before, event.urgency) == ("normal", "critical")
     assert (event.lines_before, event.lines) == (None, None)
     lines = (funding(1, "600000.00"), BOILERS)
-    event = model.amend(a_need(), IRPIN, [], "dearer", lines, None)
+    event = asking.amend(a_need(), IRPIN, [], "dearer", lines, None)
     assert (event.lines_before, event.lines) == (a_need().lines, lines)
     assert (event.urgency_before, event.urgency) == (None, None)
 
@@ -64,7 +64,7 @@ def test_amendment_says_what_was_and_what_is() -> None:
 def test_amendment_of_nothing_is_refused() -> None:
     """There must be lines or an urgency."""
     with pytest.raises(InvalidInput):
-        model.amend(a_need(), IRPIN, [], "no reason", None, None)
+        asking.amend(a_need(), IRPIN, [], "no reason", None, None)
 
 
 def test_line_may_grow_shrink_or_be_added_while_nothing_is_agreed() -> None:
@@ -115,15 +115,15 @@ def test_agreement_on_one_line_does_not_hold_another() -> None:
 def test_need_to_which_partners_are_committed_cannot_be_withdrawn() -> None:
     """One agreement is enough; none, and it can be."""
     with pytest.raises(NeedCommitted):
-        model.withdraw(a_need(), IRPIN, [committed()], "built elsewhere")
-    event = model.withdraw(a_need(), IRPIN, [], "built elsewhere")
+        asking.withdraw(a_need(), IRPIN, [committed()], "built elsewhere")
+    event = asking.withdraw(a_need(), IRPIN, [], "built elsewhere")
     assert event.reason == "built elsewhere"
 
 
 def test_line_amended_below_an_agreement_made_at_the_same_moment_is_raised_to_it() -> None:
     """Irpin cut 500,000 to 200,000 while 300,000 was being agreed: it is 300,000."""
     need = amended(funding(1, "200000.00"), BOILERS)
-    (event,) = model.honour(need, [committed("300000.00")])
+    (event,) = asking.honour(need, [committed("300000.00")])
     assert event.lines_before == need.lines
     assert model.evolve(need, event).lines == (funding(1, "300000.00"), BOILERS)
 
@@ -135,14 +135,14 @@ def test_several_agreements_are_honoured_together() -> None:
         update={"covers": BOILERS.amount}
     )
     agreed = [committed("300000.00"), committed("0.01", id=an_id(MatchId, "cent")), boilers]
-    (event,) = model.honour(need, agreed)
+    (event,) = asking.honour(need, agreed)
     assert event.lines == (funding(1, "300000.01"), BOILERS)
 
 
 @pytest.mark.parametrize("covers", ["300000.00", "500000.00"])
 def test_need_that_holds_what_is_agreed_is_not_amended(covers: str) -> None:
     """Nothing to honour, nothing recorded."""
-    assert model.honour(a_need(), [committed(covers)]) == []
+    assert asking.honour(a_need(), [committed(covers)]) == []
 
 
 def test_agreement_that_arrives_after_the_cut_raises_the_need() -> None:

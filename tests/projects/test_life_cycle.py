@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from services.projects import model
+from services.projects import asking, model
 from services.projects.model import Milestone, Need, NeedClosed, NothingAgreed, Status
 from shared.errors import InvalidInput, NotYours
 from shared.events.ids import MatchId, MemberId
@@ -33,8 +33,8 @@ FOUNDATIONS = Milestone(milestone=1, title={"en": "Foundations"}, status="met", 
 Step = Callable[[Need, MemberId], Event]
 
 STEPS: dict[str, Step] = {
-    "amend": lambda need, by: model.amend(need, by, [], "urgent now", None, "high"),
-    "withdraw": lambda need, by: model.withdraw(need, by, [], "built elsewhere"),
+    "amend": lambda need, by: asking.amend(need, by, [], "urgent now", None, "high"),
+    "withdraw": lambda need, by: asking.withdraw(need, by, [], "built elsewhere"),
     "start": lambda need, by: model.start(need, by, [committed()], "2022-08-01", PLAN, None, TODAY),
     "milestone": lambda need, by: model.record_milestone(need, by, FOUNDATIONS, TODAY),
     "complete": lambda need, by: model.complete(
@@ -170,6 +170,6 @@ def test_nothing_happens_to_a_need_that_was_not_posted(event: Event) -> None:
 
 def test_authority_that_is_admitted_posts_a_need() -> None:
     """The need is in identification, with the lines that were asked."""
-    event = model.post(need_posted(), authority())
+    event = asking.post(need_posted(), authority())
     need = given(model.evolve, event)
     assert (need.status, need.lines) == ("identification", need_posted().lines)

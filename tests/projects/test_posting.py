@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from services.projects import model
+from services.projects import asking
 from services.projects.knowledge import (
     Authority,
     Commitment,
@@ -50,24 +50,24 @@ ZABUCHCHIA = "UA32080150030095828"
 def test_only_an_admitted_ukrainian_member_posts_a_need(by: Authority) -> None:
     """Partners pledge; who is not admitted does neither."""
     with pytest.raises(NotAnAuthority):
-        model.post(need_posted(), by)
+        asking.post(need_posted(), by)
 
 
 def test_place_of_a_need_is_its_whole_chain() -> None:
     """From the place up to the oblast."""
-    assert model.place(IRPIN_CODE, authority()) == IRPIN_CHAIN
+    assert asking.place(IRPIN_CODE, authority()) == IRPIN_CHAIN
 
 
 def test_village_of_the_hromada_is_in_its_authoritys_territory() -> None:
     """Irpin asks for Zabuchchia, which is in Irpin hromada."""
-    assert model.place(ZABUCHCHIA, authority())[1:] == IRPIN_CHAIN[1:]
+    assert asking.place(ZABUCHCHIA, authority())[1:] == IRPIN_CHAIN[1:]
 
 
 @pytest.mark.parametrize("code", [BUCHA, BORODIANKA, TROSTIANETS])
 def test_place_outside_the_authoritys_territory_is_refused(code: str) -> None:
     """Bucha and Borodianka share Irpin's raion, Trostianets not even the oblast."""
     with pytest.raises(InvalidInput) as refused:
-        model.place(code, authority())
+        asking.place(code, authority())
     assert refused.value.facts["given"] == code
 
 
@@ -84,23 +84,23 @@ def test_place_outside_the_authoritys_territory_is_refused(code: str) -> None:
 def test_authority_asks_within_what_it_governs(own: str, allowed: str, refused: str) -> None:
     """An oblast for its hromadas, a raion for its own, a city for itself and no namesake."""
     by = authority(territory=chain(own))
-    assert model.place(allowed, by)[0] == allowed
+    assert asking.place(allowed, by)[0] == allowed
     with pytest.raises(InvalidInput):
-        model.place(refused, by)
+        asking.place(refused, by)
 
 
 @pytest.mark.parametrize("code", ["UA32080000000084076", "UA32000000000030281"])
 def test_place_that_is_wider_than_a_hromada_is_refused(code: str) -> None:
     """A raion or an oblast is no place to build a kindergarten."""
     with pytest.raises(InvalidInput) as refused:
-        model.place(code, authority(territory=chain(code)))
+        asking.place(code, authority(territory=chain(code)))
     assert refused.value.facts["field"] == "/place"
 
 
 def test_place_that_the_codifier_does_not_know_is_refused() -> None:
     """Invented digits are refused before anything is looked up by them."""
     with pytest.raises(InvalidInput):
-        model.place("UA32080150010049889", authority())
+        asking.place("UA32080150010049889", authority())
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_amount_that_nobody_can_give_is_refused_with_its_pointer(
 ) -> None:
     """Nothing, too many decimals, a currency that is retired or none, a unit of something else."""
     with pytest.raises(InvalidInput) as refused:
-        model.post(need_posted(lines=(line,)), authority())
+        asking.post(need_posted(lines=(line,)), authority())
     assert refused.value.facts["field"] == pointer
 
 
@@ -145,7 +145,7 @@ def test_amount_that_nobody_can_give_is_refused_with_its_pointer(
 )
 def test_smallest_and_largest_amounts_are_kept_as_they_are(line: RequirementLine) -> None:
     """One cent, one yen, one thousandth of a dinar, and fifteen digits: none is rounded."""
-    assert model.post(need_posted(lines=(line,)), authority()).lines == (line,)
+    assert asking.post(need_posted(lines=(line,)), authority()).lines == (line,)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_negative_quantity_is_not_even_a_quantity() -> None:
 def test_two_lines_with_one_number_are_refused() -> None:
     """A match names its line by number, so a number names one line."""
     with pytest.raises(InvalidInput) as refused:
-        model.post(need_posted(lines=(funding(1, "1.00"), goods(1, "truck", 1))), authority())
+        asking.post(need_posted(lines=(funding(1, "1.00"), goods(1, "truck", 1))), authority())
     assert refused.value.facts["field"] == "/lines/1/line"
 
 

@@ -1,0 +1,134 @@
+"""Asking: decisions about a need until work on it begins, pure. What follows is in model.py."""
+
+from collections.abc import Sequence
+
+from services.projects.knowledge import Authority, Commitment
+from services.projects.model import (
+    Need,
+    NeedCommitted,
+    NotAnAuthority,
+    must_be_in,
+    must_own,
+)
+from shared.codelists import HROMADA_LEVEL, chain, places
+from shared.errors import InvalidInput
+from shared.events.facts import Katottg, RequirementLine, Urgency
+from shared.events.ids import MemberId
+from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn
+from shared.lines import Line, check_lines, minor_units, of_minor_units, same_measure
+
+
+def place(code: Katottg, authority: Authority) -> tuple[Katottg, ...]:
+    """The chain of a need's place. Raises InvalidInput: no code, too wide, or someone else's."""
+    if code not in places():
+        raise InvalidInput(
+            "/place", "this is no code of the codifier", code, "a code of KATOTTG, UA and 17 digits"
+        )
+    if places()[code].category not in HROMADA_LEVEL:
+        raise InvalidInput(
+            "/place",
+            f"{places()[code].name} is wider than a hromada",
+            code,
+            "a hromada or settlement",
+        )
+    found = chain(code)
+    own = [c for c in authority.territory if places()[c].category in HROMADA_LEVEL]
+    if authority.territory and not set(own) & set(found) and authority.territory[0] not in found:
+        raise InvalidInput(
+            "/place", "the place is not in the authority's territory", code, authority.territory[0]
+        )
+    return found
+
+
+def post(need: NeedPosted, authority: Authority) -> NeedPosted:
+    """An authority asks for something. Raises NotAnAuthority, InvalidInput."""
+    if authority.side != "ukraine" or authority.status != "admitted":
+        raise NotAnAuthority(f"{authority.id} is {authority.status}, side {authority.side}")
+    check_lines(need.lines)
+    return need
+
+
+def amend(
+    need: Need,
+    by: MemberId,
+    commitments: Sequence[Commitment],
+    reason: str,
+    lines: tuple[Line, ...] | None,
+    urgency: Urgency | None,
+) -> NeedAmended:
+    """The owner changes lines or urgency; what is agreed stays covered.
+
+    Raises NotYours, NeedClosed, NeedCommitted, InvalidInput.
+    """
+    must_own(need, by)
+    must_be_in(need, "identification", "implementation")
+    if lines is None and urgency is None:
+        raise InvalidInput("/", "nothing to amend", None, "lines or urgency")
+    if lines is not None:
+        check_lines(lines)
+        _keeps_agreed(need, lines, commitments)
+    return NeedAmended(
+        need_id=need.id,
+        authority_id=need.authority_id,
+        reason=reason,
+        lines=lines,
+        lines_before=need.lines if lines is not None else None,
+        urgency=urgency,
+        urgency_before=need.urgency if urgency is not None else None,
+    )
+
+
+def _keeps_agreed(need: Need, lines: Sequence[Line], commitments: Sequence[Commitment]) -> None:
+    after = {line.line: line for line in lines}
+    for before in need.lines:
+        agreed = sum(minor_units(c.covers) for c in commitments if c.need_line == before.line)
+        now = after.get(before.line)
+        if now is None or not same_measure(before, now):
+            raise InvalidInput(
+                "/lines", f"line {before.line} must stay, of the same kind, category and unit"
+            )
+        if agreed > minor_units(now.amount):
+            raise NeedCommitted(
+                f"line {before.line} cannot shrink below what is agreed",
+                field="/lines",
+                given=str(now.amount),
+                allowed=f"at least {of_minor_units(agreed, before.amount)}",
+            )
+
+
+def honour(need: Need, commitments: Sequence[Commitment]) -> list[NeedAmended]:
+    """Raise lines that were amended below what was agreed at the same moment.
+
+    Matching learns of an amendment a little later than it is recorded; what it agreed in between
+    is a commitment, and stays covered.
+    """
+    raised: list[RequirementLine] = []
+    for line in need.lines:
+        agreed = sum(minor_units(c.covers) for c in commitments if c.need_line == line.line)
+        short = agreed > minor_units(line.amount)
+        amount = of_minor_units(agreed, line.amount) if short else line.amount
+        raised.append(line.model_copy(update={"amount": amount}))
+    if tuple(raised) == need.lines:
+        return []
+    return [
+        NeedAmended(
+            need_id=need.id,
+            authority_id=need.authority_id,
+            reason="agreed before the amendment was known: what is agreed stays covered",
+            lines=tuple(raised),
+            lines_before=need.lines,
+        )
+    ]
+
+
+def withdraw(
+    need: Need, by: MemberId, commitments: Sequence[Commitment], reason: str
+) -> NeedWithdrawn:
+    """The owner asks no more. Raises NotYours, NeedClosed, NeedCommitted."""
+    must_own(need, by)
+    must_be_in(need, "identification")
+    if commitments:
+        raise NeedCommitted(
+            f"{len(commitments)} matches are agreed for need {need.id}", given=need.id
+        )
+    return NeedWithdrawn(need_id=need.id, authority_id=need.authority_id, reason=reason)
