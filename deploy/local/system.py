@@ -70,9 +70,10 @@ class System:
         self.stack.start(progress)
         self.issuer.write_jwks(self._jwks)
         for service in self.services:
-            if not self.process(service).alive():
-                wanted = PORTS.get(service) if self._usual_ports else None
-                self.ports[service] = free_port(self.ports.get(service) or wanted)
+            known = self.ports.get(service)
+            if known is None or not self.process(service).alive():
+                wanted = PORTS[service] if self._usual_ports else None
+                self.ports[service] = free_port(known or wanted)
         self._ports_file.write_text(json.dumps(self.ports))
         for service in self.services:
             if not self.process(service).alive():
