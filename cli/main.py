@@ -98,6 +98,21 @@ def status(
 
 
 @app.command()
+def token(
+    member: Annotated[
+        str | None, typer.Option(help="Act for this member (its id); else as an operator.")
+    ] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="A role, such as monitor; more than once for more.")
+    ] = None,
+) -> None:
+    """Print a bearer token for the local stack, valid for an hour."""
+    roles = tuple(role or ([] if member else ["operator"]))
+    header = System().authorization("local", member, roles)["Authorization"]
+    _say(header.removeprefix("Bearer "))
+
+
+@app.command()
 def rebuild(
     service: Annotated[str, typer.Argument(help=f"One of: {', '.join(NAMES)}; or `all`.")],
     kafka: Annotated[str, typer.Option(envvar="ALLIANCE_KAFKA", help="Bootstrap servers.")] = "",
