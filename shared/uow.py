@@ -75,6 +75,7 @@ class UnitOfWork:
 
         For work that starts by itself some time after the event that made it due.
         """
+        await self.flush()
         own = origin.owner == self.records.service
         found = await self.store[LOG if own else INBOX].find_one(
             {"_id": origin.event_id if own else f"/{origin.owner} {origin.event_id}"},

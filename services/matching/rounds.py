@@ -51,12 +51,13 @@ async def run_round(uow: UnitOfWork) -> bool:
     for need_id in sorted({p.need.id for p in solution.proposals}):
         # The proposals rest on what the need asks for, which they do not change.
         await uow.lock(requirements, need_id)
+    due_since = [
+        max(uow.origin(pledges, p.pledge.id), uow.origin(requirements, p.need.id))
+        for p in solution.proposals
+    ]
     proposed: list[Match] = []
-    for proposal in solution.proposals:
-        due_since = max(
-            uow.origin(pledges, proposal.pledge.id), uow.origin(requirements, proposal.need.id)
-        )
-        with telemetry.span("propose match", parent=await uow.follow(due_since)):
+    for proposal, origin in zip(solution.proposals, due_since, strict=True):
+        with telemetry.span("propose match", parent=await uow.follow(origin)):
             proposed.append(await uow.record(all_matches, _proposed(proposal, round_id)))
     await uow.record(
         rounds,
