@@ -12,7 +12,12 @@ from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped,unused-ignore]
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType  # type: ignore[import-untyped,unused-ignore]
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code  # type: ignore[import-untyped,unused-ignore]
+from aiokafka.errors import (
+    KafkaError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 TABLE = Path(__file__).parent.parent / "kafka" / "topics.toml"
 
@@ -61,7 +66,15 @@ async def apply(
         present = set(await admin.list_topics())
         missing = [topic for topic in wanted if topic.name not in present]
         created = await _create(admin, missing, replicas)
-        await _check(admin, [topic for topic in wanted if topic.name not in created])
+        existing = [topic for topic in wanted if topic.name not in created]
+        for patience in range(20):  # one that was just made is not known everywhere at once
+            try:
+                await _check(admin, existing)
+                break
+            except UnknownTopicOrPartitionError:
+                if patience == 19:
+                    raise
+                await asyncio.sleep(0.1)
     return created
 
 

@@ -46,6 +46,8 @@ class Event(Fact):
     version: ClassVar[int]
     owner: ClassVar[str]
     subject_field: ClassVar[str]
+    public: ClassVar[bool] = True
+    """Whether it is part of the contract; a benchmark's own events are not."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Class arguments are read in `__pydantic_init_subclass__`, when the fields are known."""
@@ -58,6 +60,7 @@ class Event(Fact):
         version: int = 0,
         owner: str = "",
         subject: str = "",
+        public: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__pydantic_init_subclass__(**kwargs)
@@ -69,12 +72,8 @@ class Event(Fact):
             raise TypeError(f"{cls.__name__}: subject {subject!r} is not one of its fields")
         if (type, version) in _classes:
             raise TypeError(f"{cls.__name__}: {type} v{version} is already a class")
-        cls.type, cls.version, cls.owner, cls.subject_field = (
-            type,
-            version,
-            owner,
-            subject,
-        )
+        cls.type, cls.version = type, version
+        cls.owner, cls.subject_field, cls.public = owner, subject, public
         _classes[type, version] = cls
 
     @property
@@ -97,8 +96,9 @@ class UnknownEvent(LookupError):
 
 
 def event_classes(owner: str | None = None) -> list[type[Event]]:
-    """All event classes, or an owner's, in the order of type and version."""
-    return [c for _, c in sorted(_classes.items()) if owner is None or c.owner == owner]
+    """The classes of the contract, or an owner's, in the order of type and version."""
+    public = [c for _, c in sorted(_classes.items()) if c.public]
+    return [c for c in public if owner is None or c.owner == owner]
 
 
 def upcast(type: str, version: int) -> Callable[[Lift], Lift]:

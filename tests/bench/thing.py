@@ -13,7 +13,7 @@ PAD = "x" * 250
 
 
 class ThingHappened(
-    Event, type="bench-thing-happened", version=1, owner="projects", subject="need_id"
+    Event, type="bench-thing-happened", version=1, owner="projects", subject="need_id", public=False
 ):
     """Something of 300 bytes happened. Subject: its id."""
 

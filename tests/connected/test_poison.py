@@ -461,7 +461,7 @@ async def test_a_handler_that_keeps_failing_parks_its_subject_only(
     await raws.handled(*others)
     letter = await raws.letter(first)
     error = is_letter_of(letter, failing, first, "handler-failed")
-    assert "TypeError" in error
+    assert "NotFound" in error
     failing_id = (failing.header("ce_id") or b"").decode()
     parked = await raws.letter(second)
     assert failing_id in is_letter_of(parked, later, second, "parked")
