@@ -290,8 +290,8 @@ def _end_to_end(stack: Stack, commands: int, concurrency: int, runs: int) -> Non
     own = [statistics.median(column) for column in zip(*spines, strict=True)]
     names = ("commands/s", "relayed/s", "end-to-end/s", "p50", "p99")
     told = ", ".join(f"{n} {o / b:.2f}" for n, o, b in zip(names, own, bare, strict=True))
-    print(f"ours / floor, {told}")
-    print(f"medians of {runs} runs of {commands} commands, {concurrency} at a time: {told}")
+    print(f"ours / floor: {told}")
+    print(f"  (medians of {runs} runs of {commands} commands, {concurrency} at a time)")
 
 
 def _words(figures: Figures) -> str:
