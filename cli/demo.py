@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from deploy.local.mailbox import messages
 from deploy.local.system import System
 from shared.events.facts import Amount
 from shared.events.matching import MatchProposed
-from shared.events.notify import NoticeQueued
+from shared.events.notify import NoticeQueued, NoticeSent
 from shared.lines import minor_units, of_minor_units
 
 Say = Callable[[str], None]
@@ -99,6 +100,20 @@ async def _summary(cast: story.Cast, timeline: Timeline, system: System, say: Sa
     for message in inbox[-6:]:
         say(f"  to {message['To']}: {message['Subject']}")
     say(f"  … all of them: {system.addresses.maildir}")
+    _one_mail(timeline, inbox, say)
+
+
+def _one_mail(timeline: Timeline, inbox: list[EmailMessage], say: Say) -> None:
+    """One e-mail as it was received: the first that tells an authority of a proposal."""
+    sent = [e.event for e in timeline.entries if isinstance(e.event, NoticeSent)]
+    wanted = {e.message_id for e in sent if e.message == "match-proposed" and e.language == "uk"}
+    for message in inbox:
+        body = message.get_body(("plain",))
+        if str(message["Message-ID"]) in wanted and body is not None:
+            say(f"\nOne of them, to {message['To']}\n  {message['Subject']}")
+            for line in body.get_content().splitlines():
+                say(f"  │ {line}")
+            break
 
 
 def _explanation(timeline: Timeline, say: Say) -> None:
