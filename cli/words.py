@@ -32,8 +32,11 @@ from shared.events.projects import (
     NeedAmended,
     NeedPosted,
     NeedWithdrawn,
+    ProjectCancelled,
     ProjectCompleted,
+    ProjectResumed,
     ProjectStarted,
+    ProjectSuspended,
 )
 from shared.lines import Line
 
@@ -98,6 +101,12 @@ def describe(  # noqa: PLR0912 a branch for each event is the point
         case ProjectStarted():
             donors = ", ".join(names[d] for d in event.donors)
             return f"work begins, planned: {event.planned_scope} (donors: {donors})"
+        case ProjectSuspended():
+            return f"work stands still ({event.cause}): {event.reason}"
+        case ProjectResumed():
+            return f"work goes on: {event.reason}"
+        case ProjectCancelled():
+            return f"given up: {event.reason}"
         case MilestoneRecorded():
             return f"milestone {event.milestone} {event.status}: {_english(event.title)}"
         case ProjectCompleted(scope_change=None):

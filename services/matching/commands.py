@@ -31,7 +31,12 @@ from shared.events.facts import (
 )
 from shared.events.ids import MatchId, PledgeId, RatesId
 from shared.events.matching import Earmark, NeedCovered, PledgeMade, RatesSet
-from shared.events.projects import NeedAmended, NeedWithdrawn, ProjectCompleted
+from shared.events.projects import (
+    NeedAmended,
+    NeedWithdrawn,
+    ProjectCancelled,
+    ProjectCompleted,
+)
 from shared.lines import minor_units
 from shared.uow import UnitOfWork
 
@@ -186,19 +191,25 @@ async def amend_requirement(event: NeedAmended, uow: UnitOfWork) -> None:
         await _tell_if_covered(need, coverage.complete(before), uow)
 
 
-async def close_requirement(event: NeedWithdrawn | ProjectCompleted, uow: UnitOfWork) -> None:
+async def close_requirement(
+    event: NeedWithdrawn | ProjectCancelled | ProjectCompleted, uow: UnitOfWork
+) -> None:
     """Learn that a need is asked for no more.
 
-    Withdrawn: its matches are released, but what began to be delivered. Completed: its proposals.
+    Withdrawn or given up: its matches are released, but what began to be delivered. Completed:
+    its proposals are.
     """
     await uow.learn(event)
     for match in await _live(uow, need_id=event.need_id, delivered=0):
         if isinstance(event, NeedWithdrawn):
             released = matches.release(match, "need-withdrawn", event.reason)
-            await uow.record(all_matches, released)
+        elif isinstance(event, ProjectCancelled):
+            released = matches.release(match, "project-cancelled", event.reason)
         elif match.status == "proposed":
             released = matches.release(match, "project-completed", "the project is completed")
-            await uow.record(all_matches, released)
+        else:
+            continue
+        await uow.record(all_matches, released)
 
 
 async def _tell_if_covered(need: Requirement, before: bool, uow: UnitOfWork) -> None:

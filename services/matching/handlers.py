@@ -7,7 +7,15 @@ from shared.events.members import (
     MemberRejected,
     PartnershipDeclared,
 )
-from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn, ProjectCompleted
+from shared.events.projects import (
+    NeedAmended,
+    NeedPosted,
+    NeedWithdrawn,
+    ProjectCancelled,
+    ProjectCompleted,
+    ProjectResumed,
+    ProjectSuspended,
+)
 from shared.handlers import Handlers
 from shared.uow import UnitOfWork
 
@@ -22,9 +30,11 @@ async def on_member(
     await uow.learn(event)
 
 
-@on(NeedPosted)
-async def on_need_posted(event: NeedPosted, uow: UnitOfWork) -> None:
-    """Know what is asked."""
+@on(NeedPosted, ProjectSuspended, ProjectResumed)
+async def on_need_posted(
+    event: NeedPosted | ProjectSuspended | ProjectResumed, uow: UnitOfWork
+) -> None:
+    """Know what is asked, and whether it waits."""
     await uow.learn(event)
 
 
@@ -34,7 +44,9 @@ async def on_need_amended(event: NeedAmended, uow: UnitOfWork) -> None:
     await commands.amend_requirement(event, uow)
 
 
-@on(NeedWithdrawn, ProjectCompleted)
-async def on_need_closed(event: NeedWithdrawn | ProjectCompleted, uow: UnitOfWork) -> None:
+@on(NeedWithdrawn, ProjectCancelled, ProjectCompleted)
+async def on_need_closed(
+    event: NeedWithdrawn | ProjectCancelled | ProjectCompleted, uow: UnitOfWork
+) -> None:
     """Release what is not wanted any more."""
     await commands.close_requirement(event, uow)

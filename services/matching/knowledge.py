@@ -10,7 +10,15 @@ from shared.events.members import (
     MemberRejected,
     PartnershipDeclared,
 )
-from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn, ProjectCompleted
+from shared.events.projects import (
+    NeedAmended,
+    NeedPosted,
+    NeedWithdrawn,
+    ProjectCancelled,
+    ProjectCompleted,
+    ProjectResumed,
+    ProjectSuspended,
+)
 from shared.log import State
 
 
@@ -35,7 +43,7 @@ class Twinning(State):
 
 
 class Requirement(State):
-    """A need, as far as it can be matched: open while its owner still asks for it."""
+    """A need, as far as it can be matched: open while it is asked for and not suspended."""
 
     what: ClassVar[str] = "need"
 
@@ -90,6 +98,10 @@ def evolve_requirement(requirement: Requirement | None, event: object) -> Requir
                     "urgency": e.urgency or requirement.urgency,
                 }
             )
-        case Requirement(), NeedWithdrawn() | ProjectCompleted():
+        case Requirement(), ProjectResumed():
+            return requirement.model_copy(update={"open": True})
+        case Requirement(), (
+            NeedWithdrawn() | ProjectSuspended() | ProjectCancelled() | ProjectCompleted()
+        ):
             return requirement.model_copy(update={"open": False})
     raise TypeError(f"{event!r} cannot follow {requirement!r}")

@@ -153,10 +153,12 @@ def decline(match: Match, by: MemberId, reason: str) -> MatchDeclined:
 def release(match: Match, cause: ReleaseCause, reason: str) -> MatchReleased:
     """End a proposal because one of its ends changed. Raises MatchClosed.
 
-    An agreed match ends so only where its need is withdrawn: projects refuses that once it knows
-    of the agreement, so the two happened at the same moment, and the owner's word stands.
+    An agreed match of which nothing was delivered ends so where its project is given up, or its
+    need withdrawn: projects refuses that once it knows of the agreement, so the two happened at
+    the same moment, and the owner's word stands.
     """
-    if cause != "need-withdrawn" or match.status != "agreed" or match.delivered:
+    given_up = cause in ("need-withdrawn", "project-cancelled")
+    if not given_up or match.status != "agreed" or match.delivered:
         _is(match, "proposed")
     return MatchReleased.model_validate(
         match.of() | {"cause": cause, "was": match.status, "reason": reason}

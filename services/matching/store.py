@@ -26,7 +26,15 @@ from shared.events.members import (
     MemberRejected,
     PartnershipDeclared,
 )
-from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn, ProjectCompleted
+from shared.events.projects import (
+    NeedAmended,
+    NeedPosted,
+    NeedWithdrawn,
+    ProjectCancelled,
+    ProjectCompleted,
+    ProjectResumed,
+    ProjectSuspended,
+)
 from shared.log import Folded, Records
 
 pledges = Folded(
@@ -114,6 +122,9 @@ requirements = Folded(
         NeedPosted: "need_id",
         NeedAmended: "need_id",
         NeedWithdrawn: "need_id",
+        ProjectSuspended: "need_id",
+        ProjectResumed: "need_id",
+        ProjectCancelled: "need_id",
         ProjectCompleted: "need_id",
     },
     [IndexModel([("open", 1), ("_id", 1)])],

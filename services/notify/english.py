@@ -48,6 +48,27 @@ ENGLISH = Speech(
                 "Donors: {donors}",
             ),
         ),
+        "project-suspended": Template(
+            "Suspended: {need}",
+            (
+                "{authority} has suspended work on “{need}”.",
+                "Cause: {cause}",
+                "Reason: {reason}",
+                "What is agreed stands; nothing new is proposed until work goes on.",
+            ),
+        ),
+        "project-resumed": Template(
+            "Work goes on: {need}",
+            ("{authority} has resumed work on “{need}”.", "Reason: {reason}"),
+        ),
+        "project-cancelled": Template(
+            "Given up: {need}",
+            (
+                "{authority} has given up the project “{need}”.",
+                "Reason: {reason}",
+                "Matches of which nothing was delivered are released; each is told of separately.",
+            ),
+        ),
         "milestone-recorded": Template(
             "{need}: {title} – {status}",
             (
@@ -181,6 +202,8 @@ ENGLISH = Speech(
         "partiallyMet": "partially met",
         "confirmed-with-reservations": "confirmed with reservations",
         "need-withdrawn": "the need was withdrawn",
+        "project-completed": "the project is completed",
+        "project-cancelled": "the project was given up",
         "need-amended": "the need was changed",
         "pledge-withdrawn": "the pledge was withdrawn",
         "pledge-amended": "the pledge was changed",

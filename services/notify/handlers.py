@@ -21,8 +21,11 @@ from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
     NeedPosted,
+    ProjectCancelled,
     ProjectCompleted,
+    ProjectResumed,
     ProjectStarted,
+    ProjectSuspended,
 )
 from shared.handlers import Handlers
 from shared.uow import UnitOfWork
@@ -62,6 +65,21 @@ async def on_project_started(event: ProjectStarted, uow: UnitOfWork) -> None:
 
 @on(MilestoneRecorded)
 async def on_milestone_recorded(event: MilestoneRecorded, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(ProjectSuspended)
+async def on_project_suspended(event: ProjectSuspended, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(ProjectResumed)
+async def on_project_resumed(event: ProjectResumed, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(ProjectCancelled)
+async def on_project_cancelled(event: ProjectCancelled, uow: UnitOfWork) -> None:
     await commands.tell(event, uow)
 
 

@@ -27,8 +27,11 @@ from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
     NeedPosted,
+    ProjectCancelled,
     ProjectCompleted,
+    ProjectResumed,
     ProjectStarted,
+    ProjectSuspended,
 )
 from shared.events.registry import Event
 from shared.log import State
@@ -55,6 +58,9 @@ AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
     NeedPosted: (("authority", "need-posted"),),
     ProjectStarted: (("authority", "project-started"), ("donors", "project-started")),
     MilestoneRecorded: (("authority", "milestone-recorded"), ("donors", "milestone-recorded")),
+    ProjectSuspended: (("authority", "project-suspended"), ("donors", "project-suspended")),
+    ProjectResumed: (("authority", "project-resumed"), ("donors", "project-resumed")),
+    ProjectCancelled: (("authority", "project-cancelled"), ("donors", "project-cancelled")),
     ProjectCompleted: (("authority", "project-completed"), ("donors", "project-completed")),
     CompletionVerified: (
         ("authority", "completion-verified"),

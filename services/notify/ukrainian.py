@@ -45,6 +45,27 @@ UKRAINIAN = Speech(
                 "Донори: {donors}",
             ),
         ),
+        "project-suspended": Template(
+            "Призупинено: {need}",
+            (
+                "Роботи за проєктом «{need}» ({authority}) призупинено.",
+                "Причина: {cause}",
+                "Пояснення: {reason}",
+                "Узгоджене лишається в силі; нового не пропонуватимемо до відновлення робіт.",
+            ),
+        ),
+        "project-resumed": Template(
+            "Роботи відновлено: {need}",
+            ("Роботи за проєктом «{need}» ({authority}) відновлено.", "Пояснення: {reason}"),
+        ),
+        "project-cancelled": Template(
+            "Скасовано: {need}",
+            (
+                "Проєкт «{need}» ({authority}) скасовано.",
+                "Причина: {reason}",
+                "Пропозиції, за якими нічого не надійшло, знято; про кожну повідомимо окремо.",
+            ),
+        ),
         "milestone-recorded": Template(
             "{need}: {title} – {status}",
             (
@@ -190,6 +211,14 @@ UKRAINIAN = Speech(
         "confirmed-with-reservations": "підтверджено із застереженнями",
         "refuted": "спростовано",
         "need-withdrawn": "потребу відкликано",
+        "project-completed": "проєкт завершено",
+        "project-cancelled": "проєкт скасовано",
+        "security": "безпека",
+        "weather": "погода",
+        "funding": "фінансування",
+        "permits": "дозволи",
+        "supply": "постачання",
+        "other": "інше",
         "need-amended": "потребу змінено",
         "pledge-withdrawn": "внесок відкликано",
         "pledge-amended": "внесок змінено",

@@ -7,10 +7,12 @@ from fastapi import APIRouter, Response
 from services.projects import commands
 from services.projects.commands import (
     AmendNeed,
+    Because,
     CompleteProject,
     PostNeed,
     RecordMilestone,
     StartProject,
+    SuspendProject,
     VerifyCompletion,
     WithdrawNeed,
 )
@@ -51,6 +53,24 @@ async def withdraw_need(need_id: NeedId, body: WithdrawNeed, uow: Writes) -> Nee
 async def start_project(need_id: NeedId, body: StartProject, uow: Writes) -> Need:
     """Begin work: at least one match must be agreed."""
     return await commands.start_project(need_id, body, uow)
+
+
+@router.post("/needs/{need_id}/suspension", status_code=201)
+async def suspend_project(need_id: NeedId, body: SuspendProject, uow: Writes) -> Need:
+    """Say that work stands still, and why; the need is not matched meanwhile."""
+    return await commands.suspend_project(need_id, body, uow)
+
+
+@router.post("/needs/{need_id}/resumption", status_code=201)
+async def resume_project(need_id: NeedId, body: Because, uow: Writes) -> Need:
+    """Say that work goes on."""
+    return await commands.resume_project(need_id, body, uow)
+
+
+@router.post("/needs/{need_id}/cancellation", status_code=201)
+async def cancel_project(need_id: NeedId, body: Because, uow: Writes) -> Need:
+    """Give the project up; matches of which nothing was delivered are released."""
+    return await commands.cancel_project(need_id, body, uow)
 
 
 @router.post("/needs/{need_id}/milestones", status_code=201)

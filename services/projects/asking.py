@@ -61,7 +61,7 @@ def amend(
     Raises NotYours, NeedClosed, NeedCommitted, InvalidInput.
     """
     must_own(need, by)
-    must_be_in(need, "identification", "implementation")
+    must_be_in(need, "identification", "implementation", "suspended")
     if lines is None and urgency is None:
         raise InvalidInput("/", "nothing to amend", None, "lines or urgency")
     if lines is not None:

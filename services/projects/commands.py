@@ -23,7 +23,7 @@ from shared.events.facts import (
 )
 from shared.events.ids import NeedId
 from shared.events.matching import MatchAgreed
-from shared.events.projects import NeedPosted, VerificationFinding
+from shared.events.projects import NeedPosted, SuspensionCause, VerificationFinding
 from shared.uow import UnitOfWork
 
 Lines = Annotated[tuple[RequirementLine, ...], Field(min_length=1, max_length=200)]
@@ -62,6 +62,19 @@ class StartProject(Command):
     start_date: DateText
     planned_scope: Text
     planned_end_date: DateText | None = None
+
+
+class SuspendProject(Command):
+    """Why work stands still: a code, and in words."""
+
+    cause: SuspensionCause
+    reason: Text
+
+
+class Because(Command):
+    """Why work goes on, or is given up."""
+
+    reason: Text
 
 
 class RecordMilestone(Command):
@@ -129,6 +142,25 @@ async def start_project(need_id: NeedId, command: StartProject, uow: UnitOfWork)
         uow.now.date(),
     )
     return await uow.record(needs, event)
+
+
+async def suspend_project(need_id: NeedId, command: SuspendProject, uow: UnitOfWork) -> Need:
+    """Suspend a project of the caller's."""
+    need = await uow.target(needs, need_id)
+    event = model.suspend(need, uow.actor.member, command.cause, command.reason)
+    return await uow.record(needs, event)
+
+
+async def resume_project(need_id: NeedId, command: Because, uow: UnitOfWork) -> Need:
+    """Resume a suspended project of the caller's."""
+    need = await uow.target(needs, need_id)
+    return await uow.record(needs, model.resume(need, uow.actor.member, command.reason))
+
+
+async def cancel_project(need_id: NeedId, command: Because, uow: UnitOfWork) -> Need:
+    """Give up a project of the caller's."""
+    need = await uow.target(needs, need_id)
+    return await uow.record(needs, model.cancel(need, uow.actor.member, command.reason))
 
 
 async def record_milestone(need_id: NeedId, command: RecordMilestone, uow: UnitOfWork) -> Need:

@@ -23,16 +23,23 @@ from shared.events.projects import (
     NeedAmended,
     NeedPosted,
     NeedWithdrawn,
+    ProjectCancelled,
     ProjectCompleted,
+    ProjectResumed,
     ProjectStarted,
+    ProjectSuspended,
     ScopeChange,
+    SuspensionCause,
     VerificationFinding,
 )
 from shared.lines import check_amount
 from shared.log import State
 
-Status = Literal["identification", "implementation", "completion", "completed", "cancelled"]
-"""OC4IDS `projectStatus`: asked for; being built; built; verified; withdrawn."""
+Status = Literal[
+    "identification", "implementation", "suspended", "completion", "completed", "cancelled"
+]
+"""OC4IDS `projectStatus`: asked for; being built; built; verified; withdrawn or given up; and
+`suspended`, which can interrupt the building."""
 
 
 class Milestone(State):
@@ -132,6 +139,32 @@ def start(
         planned_scope=planned_scope,
         planned_end_date=planned_end_date,
     )
+
+
+def suspend(need: Need, by: MemberId, cause: SuspensionCause, reason: str) -> ProjectSuspended:
+    """Work stands still. Raises NotYours, NeedClosed."""
+    must_own(need, by)
+    must_be_in(need, "implementation")
+    return ProjectSuspended(
+        need_id=need.id, authority_id=need.authority_id, cause=cause, reason=reason
+    )
+
+
+def resume(need: Need, by: MemberId, reason: str) -> ProjectResumed:
+    """Work goes on. Raises NotYours, NeedClosed."""
+    must_own(need, by)
+    must_be_in(need, "suspended")
+    return ProjectResumed(need_id=need.id, authority_id=need.authority_id, reason=reason)
+
+
+def cancel(need: Need, by: MemberId, reason: str) -> ProjectCancelled:
+    """Work is given up; a need on which none began is withdrawn instead.
+
+    Raises NotYours, NeedClosed.
+    """
+    must_own(need, by)
+    must_be_in(need, "implementation", "suspended")
+    return ProjectCancelled(need_id=need.id, authority_id=need.authority_id, reason=reason)
 
 
 def record_milestone(
@@ -262,7 +295,11 @@ def evolve(need: Need | None, event: object) -> Need:
             return need.model_copy(
                 update={"lines": e.lines or need.lines, "urgency": e.urgency or need.urgency}
             )
-        case Need(), NeedWithdrawn():
+        case Need(), ProjectSuspended():
+            return need.model_copy(update={"status": "suspended"})
+        case Need(), ProjectResumed():
+            return need.model_copy(update={"status": "implementation"})
+        case Need(), NeedWithdrawn() | ProjectCancelled():
             return need.model_copy(update={"status": "cancelled"})
         case Need(), ProjectStarted() as e:
             return need.model_copy(

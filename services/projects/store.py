@@ -13,8 +13,11 @@ from shared.events.projects import (
     NeedAmended,
     NeedPosted,
     NeedWithdrawn,
+    ProjectCancelled,
     ProjectCompleted,
+    ProjectResumed,
     ProjectStarted,
+    ProjectSuspended,
 )
 from shared.log import Folded, Records
 
@@ -28,6 +31,9 @@ needs = Folded(
         NeedWithdrawn: "need_id",
         ProjectStarted: "need_id",
         MilestoneRecorded: "need_id",
+        ProjectSuspended: "need_id",
+        ProjectResumed: "need_id",
+        ProjectCancelled: "need_id",
         ProjectCompleted: "need_id",
         CompletionVerified: "need_id",
     },

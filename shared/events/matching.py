@@ -161,7 +161,12 @@ class MatchDeclined(
 
 
 ReleaseCause = Literal[
-    "need-withdrawn", "need-amended", "project-completed", "pledge-withdrawn", "pledge-amended"
+    "need-withdrawn",
+    "need-amended",
+    "project-completed",
+    "project-cancelled",
+    "pledge-withdrawn",
+    "pledge-amended",
 ]
 
 
@@ -170,7 +175,8 @@ class MatchReleased(
 ):
     """A match ended because one of its ends changed; its part is free again. Subject: the match.
 
-    `was` is what it had been: a proposal, or agreed while the need was being withdrawn.
+    `was` is what it had been: a proposal; or agreed, where the need was withdrawn at the same
+    moment or its project given up.
     """
 
     cause: ReleaseCause

@@ -94,6 +94,39 @@ class MilestoneRecorded(
     date: DateText
 
 
+SuspensionCause = Literal["security", "weather", "funding", "permits", "supply", "other"]
+"""Why work on a project stands still."""
+
+
+class ProjectSuspended(
+    Event, type="project-suspended", version=1, owner="projects", subject="need_id"
+):
+    """Work stands still for a while, and why. Subject: the need's id."""
+
+    need_id: NeedId
+    authority_id: MemberId
+    cause: SuspensionCause
+    reason: Text
+
+
+class ProjectResumed(Event, type="project-resumed", version=1, owner="projects", subject="need_id"):
+    """Work goes on. Subject: the need's id."""
+
+    need_id: NeedId
+    authority_id: MemberId
+    reason: Text
+
+
+class ProjectCancelled(
+    Event, type="project-cancelled", version=1, owner="projects", subject="need_id"
+):
+    """Work will not be ended, and why. Subject: the need's id."""
+
+    need_id: NeedId
+    authority_id: MemberId
+    reason: Text
+
+
 class ScopeChange(Fact):
     """How the final scope differs from the plan, and why (OC4IDS `completion`)."""
 

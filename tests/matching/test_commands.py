@@ -10,7 +10,14 @@ from services.matching.model import NotAPartner, PledgeCommitted
 from shared.errors import InvalidInput, NotFound, NotYours
 from shared.events.facts import RequirementLine
 from shared.events.ids import MemberId, NeedId
-from shared.events.projects import NeedAmended, NeedWithdrawn, ProjectCompleted
+from shared.events.projects import (
+    NeedAmended,
+    NeedWithdrawn,
+    ProjectCancelled,
+    ProjectCompleted,
+    ProjectResumed,
+    ProjectSuspended,
+)
 from tests.given import an_id, funding, goods, money
 from tests.matching.samples import CASCAIS, IRPIN, LITHUANIA
 from tests.matching.story import Story
@@ -255,6 +262,36 @@ def test_completed_project_holds_no_proposal() -> None:
     )
     story.hear(handlers.on_need_closed, completion)
     assert story.pledge(pledge).balance(1).reserved == 0
+
+
+@pytest.mark.parametrize("agreed", [True, False], ids=["agreed", "proposed"])
+def test_cancelled_project_releases_all_of_which_nothing_arrived(agreed: bool) -> None:
+    """Given up: what was agreed for it is free again, too, and both sides are told."""
+    story = Story()
+    need = story.irpin_asks(funding(1, "100.00"))
+    pledge = story.pledges(CASCAIS, funding(1, "100.00"))
+    (match,) = story.round()
+    if agreed:
+        story.agree(match)
+    cancelled = ProjectCancelled(need_id=need, authority_id=IRPIN, reason="cannot be saved")
+    story.hear(handlers.on_need_closed, cancelled)
+    assert story.pledge(pledge).balance(1).available == 100_00
+    assert story.names()[-1] == "match-released"
+
+
+def test_suspended_need_is_matched_again_when_work_goes_on() -> None:
+    """While work stands still nothing new is proposed; what stands, stands."""
+    story = Story()
+    need = story.irpin_asks(funding(1, "100.00"))
+    suspended = ProjectSuspended(
+        need_id=need, authority_id=IRPIN, cause="security", reason="shelling"
+    )
+    story.hear(handlers.on_need_posted, suspended)
+    story.pledges(CASCAIS, funding(1, "100.00"))
+    assert story.round() == []
+    resumed = ProjectResumed(need_id=need, authority_id=IRPIN, reason="quiet again")
+    story.hear(handlers.on_need_posted, resumed)
+    assert len(story.round()) == 1
 
 
 def test_completed_project_is_matched_no_more() -> None:

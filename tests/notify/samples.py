@@ -38,8 +38,11 @@ from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
     NeedPosted,
+    ProjectCancelled,
     ProjectCompleted,
+    ProjectResumed,
     ProjectStarted,
+    ProjectSuspended,
     ScopeChange,
 )
 
@@ -194,6 +197,11 @@ EVENTS: tuple[Event, ...] = (
     ),
     NeedCovered(need_id=NEED, authority_id=IRPIN),
     started(),
+    ProjectSuspended(
+        need_id=NEED, authority_id=IRPIN, cause="security", reason="shelling of the quarter"
+    ),
+    ProjectResumed(need_id=NEED, authority_id=IRPIN, reason="it is quiet again"),
+    ProjectCancelled(need_id=NEED, authority_id=IRPIN, reason="the ground does not hold"),
     MilestoneRecorded(
         need_id=NEED,
         authority_id=IRPIN,

@@ -12,6 +12,7 @@ from shared.events.projects import (
     NeedWithdrawn,
     ProjectCompleted,
     ProjectStarted,
+    ProjectSuspended,
 )
 from shared.events.registry import Event
 from tests.given import IRPIN_CHAIN, an_id, funding, given, goods, money
@@ -98,6 +99,13 @@ def verified() -> CompletionVerified:
     )
 
 
+def suspended() -> ProjectSuspended:
+    """Work stands still."""
+    return ProjectSuspended(
+        need_id=NEED, authority_id=IRPIN, cause="security", reason="shelling of the quarter"
+    )
+
+
 def withdrawn() -> NeedWithdrawn:
     """Irpin asks no more."""
     return NeedWithdrawn(need_id=NEED, authority_id=IRPIN, reason="built elsewhere")
@@ -106,6 +114,7 @@ def withdrawn() -> NeedWithdrawn:
 HISTORIES: dict[Status, list[Event]] = {
     "identification": [need_posted()],
     "implementation": [need_posted(), started()],
+    "suspended": [need_posted(), started(), suspended()],
     "completion": [need_posted(), started(), completed()],
     "completed": [need_posted(), started(), completed(), verified()],
     "cancelled": [need_posted(), withdrawn()],

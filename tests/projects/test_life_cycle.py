@@ -36,6 +36,9 @@ STEPS: dict[str, Step] = {
     "amend": lambda need, by: asking.amend(need, by, [], "urgent now", None, "high"),
     "withdraw": lambda need, by: asking.withdraw(need, by, [], "built elsewhere"),
     "start": lambda need, by: model.start(need, by, [committed()], "2022-08-01", PLAN, None, TODAY),
+    "suspend": lambda need, by: model.suspend(need, by, "security", "shelling of the quarter"),
+    "resume": lambda need, by: model.resume(need, by, "it is quiet again"),
+    "cancel": lambda need, by: model.cancel(need, by, "the ground does not hold"),
     "milestone": lambda need, by: model.record_milestone(need, by, FOUNDATIONS, TODAY),
     "complete": lambda need, by: model.complete(
         need, by, "2023-08-31", (money("500000.00"),), PLAN, None, TODAY
@@ -44,9 +47,16 @@ STEPS: dict[str, Step] = {
 }
 
 LEADS: dict[str, dict[Status, Status]] = {
-    "amend": {"identification": "identification", "implementation": "implementation"},
+    "amend": {
+        "identification": "identification",
+        "implementation": "implementation",
+        "suspended": "suspended",
+    },
     "withdraw": {"identification": "cancelled"},
     "start": {"identification": "implementation"},
+    "suspend": {"implementation": "suspended"},
+    "resume": {"suspended": "implementation"},
+    "cancel": {"implementation": "cancelled", "suspended": "cancelled"},
     "milestone": {"implementation": "implementation"},
     "complete": {"implementation": "completion"},
     "verify": {"completion": "completed"},
@@ -60,7 +70,7 @@ TABLE = [(step, status) for step in STEPS for status in get_args(Status)]
 def test_step_is_allowed_in_its_states_only_and_leads_where_it_should(
     step: str, status: Status
 ) -> None:
-    """Identification, implementation, completion, completed; cancelled is the end."""
+    """Identification, implementation, completion, completed; suspended and cancelled interrupt."""
     need = a_need(status)
     if status in LEADS[step]:
         after = model.evolve(need, STEPS[step](need, IRPIN))
