@@ -60,8 +60,8 @@ async def logs_are_whole(at: Addresses) -> Check:
 
 
 async def amounts_are_conserved(at: Addresses) -> Check:
-    """At every event: pledged = available + reserved + delivered + withdrawn, none below zero; and
-    at the end what is covered of each requirement line is not more than what is asked."""
+    """At every event: pledged = available + reserved + delivered + withdrawn + expired, none below
+    zero; and at the end no requirement line is covered beyond what is asked."""
     claim = "the coverage adds up"
     log = in_order("matching", await read_log(at.kafka, "matching"))
     held: dict[str, Pledge] = {}
@@ -91,7 +91,7 @@ async def amounts_are_conserved(at: Addresses) -> Check:
 
 def _unbalanced(pledge: Pledge, event: Event) -> str:
     for b in pledge.balances:
-        parts = (b.available, b.reserved, b.delivered, b.withdrawn)
+        parts = (b.available, b.reserved, b.delivered, b.withdrawn, b.expired)
         if min(parts) < 0 or sum(parts) != minor_units(b.line.amount):
             return f"after {event.type}, line {b.line.line} of {pledge.id} is {parts}"
     if isinstance(event, PledgeMade | PledgeAmended | PledgeWithdrawn) and not pledge.balances:

@@ -15,6 +15,7 @@ from shared.events.matching import (
     NeedCovered,
     OfMatch,
     PledgeAmended,
+    PledgeExpired,
     PledgeMade,
     PledgeWithdrawn,
     RatesSet,
@@ -132,6 +133,8 @@ def _matching(  # noqa: PLR0912
             return f"pledge {names[event.pledge_id]} is amended: {event.reason}"
         case PledgeWithdrawn():
             return f"pledge {names[event.pledge_id]} is withdrawn: {event.reason}"
+        case PledgeExpired():
+            return f"pledge {names[event.pledge_id]} has expired"
         case MatchProposed():
             parts = ", ".join(k for k, v in event.explanation.parts.items() if v) or "first come"
             return f"{_of(event, names)}, because: {parts} (rule {event.explanation.rule})"

@@ -227,4 +227,8 @@ class Notebook:
 
 
 def _holds(value: object, asked: Any) -> bool:
-    return value in asked["$in"] if isinstance(asked, dict) else bool(value == asked)
+    if not isinstance(asked, dict):
+        return bool(value == asked)
+    if "$lt" in asked:
+        return value is not None and bool(value < asked["$lt"])
+    return value in asked["$in"]

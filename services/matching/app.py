@@ -12,5 +12,5 @@ app = Service(
     title="Matching",
     routers=[api.router],
     on=on,
-    workers=[rounds.worker],
+    workers=[rounds.worker, rounds.expiry],
 ).app

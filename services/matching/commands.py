@@ -43,6 +43,10 @@ from shared.uow import UnitOfWork
 PledgeLines = Annotated[tuple[PledgeLine, ...], Field(min_length=1, max_length=200)]
 
 
+EXPIRE_AT_ONCE = 100
+"""Most pledges that expire in one transaction."""
+
+
 class MakePledge(Command):
     """What a partner offers, for what, until when."""
 
@@ -127,6 +131,22 @@ async def withdraw_pledge(pledge_id: PledgeId, command: Because, uow: UnitOfWork
         await uow.record(all_matches, matches.release(match, "pledge-withdrawn", command.reason))
     pledge = await uow.require(pledges, pledge_id)
     return await uow.record(pledges, model.withdraw(pledge, uow.actor.member, command.reason))
+
+
+async def expire_pledges(uow: UnitOfWork) -> int:
+    """End the pledges whose last day has passed; their proposals are released. How many."""
+    today = uow.now.date()
+    query = {"status": "open", "valid_until": {"$lt": today.isoformat()}}
+    due = [
+        p for p in await uow.find(pledges, query, limit=EXPIRE_AT_ONCE) if model.is_due(p, today)
+    ]
+    for pledge in due:
+        for match in await _live(uow, pledge_id=pledge.id, status="proposed"):
+            released = matches.release(match, "pledge-expired", "the pledge's last day has passed")
+            await uow.record(all_matches, released)
+        for event in model.expire(await uow.require(pledges, pledge.id), today):
+            await uow.record(pledges, event)
+    return len(due)
 
 
 async def accept_match(match_id: MatchId, uow: UnitOfWork) -> Match:

@@ -1,7 +1,7 @@
 """Pledges and rates: state and decisions, pure. Matches and coverage are in matches.py.
 
 Amounts are counted as whole numbers of the line's smallest unit (cents, pieces, person-days). At
-every event, for every line: pledged = available + reserved + delivered + withdrawn.
+every event, for every line: pledged = available + reserved + delivered + withdrawn + expired.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from shared.events.matching import (
     MatchProposed,
     MatchReleased,
     PledgeAmended,
+    PledgeExpired,
     PledgeMade,
     PledgeWithdrawn,
     RatesSet,
@@ -35,6 +36,7 @@ class Balance(State):
     reserved: int = 0
     delivered: int = 0
     withdrawn: int = 0
+    expired: int = 0
 
     @property
     def pledged(self) -> int:
@@ -44,7 +46,8 @@ class Balance(State):
     @property
     def available(self) -> int:
         """What can still be reserved."""
-        return self.pledged - self.reserved - self.delivered - self.withdrawn
+        gone = self.delivered + self.withdrawn + self.expired
+        return self.pledged - self.reserved - gone
 
 
 class Pledge(State):
@@ -54,7 +57,7 @@ class Pledge(State):
 
     id: PledgeId
     partner_id: MemberId
-    status: Literal["open", "withdrawn"]
+    status: Literal["open", "withdrawn", "expired"]
     title: LocalisedText
     balances: tuple[Balance, ...]
     earmark: Earmark
@@ -88,9 +91,9 @@ class NotAPartner(Refused):
 
 
 class PledgeClosed(Refused):
-    """The pledge was withdrawn."""
+    """The pledge was withdrawn or has expired."""
 
-    title = "The pledge is withdrawn"
+    title = "The pledge is closed"
 
 
 class PledgeCommitted(Refused):
@@ -154,12 +157,31 @@ def withdraw(pledge: Pledge, by: MemberId, reason: str) -> PledgeWithdrawn:
     return PledgeWithdrawn(
         pledge_id=pledge.id,
         partner_id=pledge.partner_id,
-        withdrawn=tuple(
-            LineAmount(line=b.line.line, amount=of_minor_units(b.available, b.line.amount))
-            for b in pledge.balances
-            if b.available
-        ),
+        withdrawn=_available(pledge),
         reason=reason,
+    )
+
+
+def expire(pledge: Pledge, today: date) -> list[PledgeExpired]:
+    """What is available ends with the pledge's last day; its proposals were released before."""
+    last = pledge.valid_until
+    if pledge.status != "open" or last is None or last >= today.isoformat():
+        return []
+    return [
+        PledgeExpired(
+            pledge_id=pledge.id,
+            partner_id=pledge.partner_id,
+            valid_until=last,
+            expired=_available(pledge),
+        )
+    ]
+
+
+def _available(pledge: Pledge) -> tuple[LineAmount, ...]:
+    return tuple(
+        LineAmount(line=b.line.line, amount=of_minor_units(b.available, b.line.amount))
+        for b in pledge.balances
+        if b.available
     )
 
 
@@ -170,22 +192,16 @@ def _open(pledge: Pledge, by: MemberId) -> None:
         raise PledgeClosed(f"pledge {pledge.id} is {pledge.status}")
 
 
-def _moved(
-    pledge: Pledge, line: int, reserved: int = 0, delivered: int = 0, withdrawn: int = 0
-) -> Pledge:
+def _moved(pledge: Pledge, line: int, **by: int) -> Pledge:
     """The pledge with one line's balance changed; a balance below zero is a defect, not a state."""
     changed = []
-    for b in pledge.balances:
-        if b.line.line != line:
-            changed.append(b)
+    for before in pledge.balances:
+        if before.line.line != line:
+            changed.append(before)
             continue
-        after = Balance(
-            line=b.line,
-            reserved=b.reserved + reserved,
-            delivered=b.delivered + delivered,
-            withdrawn=b.withdrawn + withdrawn,
-        )
-        if min(after.available, after.reserved, after.delivered, after.withdrawn) < 0:
+        after = before.model_copy(update={k: getattr(before, k) + v for k, v in by.items()})
+        parts = (after.available, after.reserved, after.delivered, after.withdrawn, after.expired)
+        if min(parts) < 0:
             raise ArithmeticError(f"line {line} of pledge {pledge.id} would be {after!r}")
         changed.append(after)
     return pledge.model_copy(update={"balances": tuple(changed)})
@@ -216,12 +232,16 @@ def evolve_pledge(pledge: Pledge | None, event: object) -> Pledge:
             for taken in e.withdrawn:
                 pledge = _moved(pledge, taken.line, withdrawn=minor_units(taken.amount))
             return pledge.model_copy(update={"status": "withdrawn"})
+        case Pledge(), PledgeExpired() as e:
+            for ended in e.expired:
+                pledge = _moved(pledge, ended.line, expired=minor_units(ended.amount))
+            return pledge.model_copy(update={"status": "expired"})
         case Pledge(), MatchProposed() as e:
             return _moved(pledge, e.pledge_line, reserved=minor_units(e.reserved))
         case Pledge(), MatchDeclined() | MatchReleased() as e:
             free = minor_units(e.reserved)
-            withdrawn = free if pledge.status == "withdrawn" else 0
-            return _moved(pledge, e.pledge_line, reserved=-free, withdrawn=withdrawn)
+            gone = {} if pledge.status == "open" else {pledge.status: free}
+            return _moved(pledge, e.pledge_line, reserved=-free, **gone)
         case Pledge(), ContributionDelivered() as e:
             part = minor_units(e.delivered)
             return _moved(pledge, e.pledge_line, reserved=-part, delivered=part)

@@ -1,8 +1,11 @@
-"""Matching rounds: load what is open, decide, propose. One instance at a time runs them."""
+"""What matching does by itself: rounds (load what is open, decide, propose), and expiry.
+
+One instance at a time runs each.
+"""
 
 import asyncio
 
-from services.matching import engine
+from services.matching import commands, engine
 from services.matching.engine import Problem, Proposal
 from services.matching.matches import Match
 from services.matching.settings import MatchingSettings
@@ -38,6 +41,23 @@ def worker(service: Service) -> Worker:
         step,
         ttl=settings.lease_seconds,
         poll=settings.round_poll_seconds,
+    )
+
+
+def expiry(service: Service) -> Worker:
+    """The worker that ends pledges when their last day (UTC) has passed."""
+    settings = service.settings
+    assert isinstance(settings, MatchingSettings)
+
+    async def step(lease: Lease) -> bool:
+        return await service.command(commands.expire_pledges) == commands.EXPIRE_AT_ONCE
+
+    return Worker(
+        service.store,
+        "expiry",
+        step,
+        ttl=settings.lease_seconds,
+        poll=settings.expiry_poll_seconds,
     )
 
 

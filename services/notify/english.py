@@ -107,6 +107,14 @@ ENGLISH = Speech(
                 "You will be told as soon as a match is proposed.",
             ),
         ),
+        "pledge-expired": Template(
+            "Expired: {pledge}",
+            (
+                "The last day of your pledge “{pledge}” has passed: {valid_until}.",
+                "What of it is agreed stands; what was only proposed is released.",
+                "You may pledge again at any time.",
+            ),
+        ),
         "match-proposed": Template(
             "Match proposed: {need} – {partner}",
             (
@@ -206,6 +214,7 @@ ENGLISH = Speech(
         "project-cancelled": "the project was given up",
         "need-amended": "the need was changed",
         "pledge-withdrawn": "the pledge was withdrawn",
+        "pledge-expired": "the pledge has expired",
         "pledge-amended": "the pledge was changed",
     },
     units={"piece": "pieces", "person-day": "person-days", "set": "sets"},

@@ -9,6 +9,7 @@ from shared.events.matching import (
     MatchProposed,
     MatchReleased,
     NeedCovered,
+    PledgeExpired,
     PledgeMade,
 )
 from shared.events.members import (
@@ -90,6 +91,11 @@ async def on_project_completed(event: ProjectCompleted, uow: UnitOfWork) -> None
 
 @on(CompletionVerified)
 async def on_completion_verified(event: CompletionVerified, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(PledgeExpired)
+async def on_pledge_expired(event: PledgeExpired, uow: UnitOfWork) -> None:
     await commands.tell(event, uow)
 
 

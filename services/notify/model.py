@@ -14,6 +14,7 @@ from shared.events.matching import (
     MatchProposed,
     MatchReleased,
     NeedCovered,
+    PledgeExpired,
     PledgeMade,
 )
 from shared.events.members import (
@@ -68,6 +69,7 @@ AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
         ("monitor", "completion-verified"),
     ),
     PledgeMade: (("partner", "pledge-made"),),
+    PledgeExpired: (("partner", "pledge-expired"),),
     MatchProposed: (("authority", "match-proposed"), ("partner", "match-proposed")),
     MatchAgreed: (("authority", "match-agreed"), ("partner", "match-agreed")),
     MatchDeclined: (("other side", "match-declined"),),

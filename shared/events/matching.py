@@ -79,6 +79,19 @@ class PledgeWithdrawn(
     reason: Text
 
 
+class PledgeExpired(Event, type="pledge-expired", version=1, owner="matching", subject="pledge_id"):
+    """The last day of a pledge has passed; what is not agreed is offered no more. Subject: the
+    pledge's id.
+
+    `expired` is what of each line went from available to expired; what is agreed stays.
+    """
+
+    pledge_id: PledgeId
+    partner_id: MemberId
+    valid_until: DateText
+    expired: tuple[LineAmount, ...]
+
+
 class UsedRate(Fact):
     """The recorded rates a match was converted by: units of each currency for one euro."""
 
@@ -167,6 +180,7 @@ ReleaseCause = Literal[
     "project-cancelled",
     "pledge-withdrawn",
     "pledge-amended",
+    "pledge-expired",
 ]
 
 

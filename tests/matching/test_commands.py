@@ -18,6 +18,7 @@ from shared.events.projects import (
     ProjectResumed,
     ProjectSuspended,
 )
+from shared.lines import minor_units
 from tests.given import an_id, funding, goods, money
 from tests.matching.samples import CASCAIS, IRPIN, LITHUANIA
 from tests.matching.story import Story
@@ -26,6 +27,17 @@ from tests.matching.story import Story
 def amended(need_id: NeedId, *lines: RequirementLine) -> NeedAmended:
     """Irpin's need has other lines now."""
     return NeedAmended(need_id=need_id, authority_id=IRPIN, reason="cheaper", lines=lines)
+
+
+def completed(need_id: NeedId) -> ProjectCompleted:
+    """Irpin's work ended."""
+    return ProjectCompleted(
+        need_id=need_id,
+        authority_id=IRPIN,
+        end_date="2023-08-31",
+        final_value=(money("100.00"),),
+        final_scope="a kindergarten",
+    )
 
 
 def withdrawn(need_id: NeedId) -> NeedWithdrawn:
@@ -56,6 +68,20 @@ def test_withdrawn_pledge_releases_its_proposals_and_keeps_what_is_agreed() -> N
     balance = after.balance(1)
     assert (balance.available, balance.reserved, balance.withdrawn) == (0, 20_000, 30_000)
     assert story.round() == []
+
+
+def test_what_a_withdrawn_need_frees_of_a_withdrawn_pledge_is_withdrawn() -> None:
+    """The partner took all of it back: nothing is available again, 200 more are withdrawn."""
+    story = Story()
+    pledge = story.pledges(CASCAIS, funding(1, "500.00"))
+    need = story.irpin_asks(funding(1, "200.00"))
+    (match,) = story.round()
+    story.agree(match)
+    story.do(commands.withdraw_pledge, pledge.id, Because(reason="budget"), by=CASCAIS)
+    story.hear(handlers.on_need_closed, withdrawn(need))
+    assert story.match(match).status == "released"
+    balance = story.pledge(pledge).balance(1)
+    assert (balance.available, balance.reserved, balance.withdrawn) == (0, 0, 50_000)
 
 
 def test_pledge_that_shrinks_releases_its_newest_proposals_only() -> None:
@@ -95,7 +121,9 @@ def test_pledge_whose_proposals_still_fit_is_amended_without_a_release(amount: s
     (proposal,) = story.round()
     command = AmendPledge(lines=(funding(1, amount),), reason="the council gave more")
     story.do(commands.amend_pledge, pledge.id, command, by=CASCAIS)
-    assert story.match(proposal).live
+    assert story.match(proposal) == proposal
+    balance = story.pledge(pledge).balance(1)
+    assert (balance.pledged, balance.reserved) == (minor_units(money(amount)), 10_000)
 
 
 def test_need_that_shrinks_releases_the_newest_proposals_that_no_longer_fit() -> None:
@@ -225,18 +253,22 @@ def test_need_is_covered_once_when_its_last_line_is_agreed() -> None:
 
 
 def test_need_that_shrinks_to_what_is_agreed_is_covered() -> None:
-    """Every line is agreed in full from then on, and somebody should say so."""
+    """Every line is agreed in full from then on, which is said once."""
     story = Story()
     need = story.irpin_asks(funding(1, "200.00"))
     story.pledges(CASCAIS, funding(1, "100.00"))
     (match,) = story.round()
     story.agree(match)
-    story.hear(handlers.on_need_amended, amended(need, funding(1, "100.00")))
-    assert story.names()[-1] == "need-covered"
+    story.hear(handlers.on_need_amended, amended(need, funding(1, "150.00")))
+    assert "need-covered" not in story.names()
+    for _ in range(2):
+        story.hear(handlers.on_need_amended, amended(need, funding(1, "100.00")))
+        assert story.names()[-1] == "need-covered"
+        assert story.names().count("need-covered") == 1
 
 
 def test_need_that_grows_beyond_what_is_agreed_is_covered_no_more() -> None:
-    """What was covered in full at 100 is not at 200."""
+    """What was covered in full at 100 is not at 200; when the rest is agreed too, it is again."""
     story = Story()
     need = story.irpin_asks(funding(1, "100.00"))
     story.pledges(CASCAIS, funding(1, "100.00"))
@@ -245,23 +277,27 @@ def test_need_that_grows_beyond_what_is_agreed_is_covered_no_more() -> None:
     story.hear(handlers.on_need_amended, amended(need, funding(1, "200.00")))
     coverage: Coverage = story.states["coverages"][need]
     assert not coverage.complete(story.states["requirements"][need])
+    assert story.names().count("need-covered") == 1
+    story.pledges(LITHUANIA, funding(1, "100.00"))
+    (rest,) = story.round()
+    story.agree(rest)
+    assert story.names()[-1] == "need-covered"
+    assert story.names().count("need-covered") == 2
 
 
 def test_completed_project_holds_no_proposal() -> None:
-    """Work ended: what was only proposed for it is free for others."""
+    """Work ended: what was only proposed for it is free for others, what is agreed stays."""
     story = Story()
-    need = story.irpin_asks(funding(1, "100.00"))
-    pledge = story.pledges(CASCAIS, funding(1, "100.00"))
-    story.round()
-    completion = ProjectCompleted(
-        need_id=need,
-        authority_id=IRPIN,
-        end_date="2023-08-31",
-        final_value=(money("100.00"),),
-        final_scope="a kindergarten",
-    )
-    story.hear(handlers.on_need_closed, completion)
-    assert story.pledge(pledge).balance(1).reserved == 0
+    need = story.irpin_asks(funding(1, "100.00"), goods(2, "truck", 3))
+    pledge = story.pledges(CASCAIS, funding(1, "100.00"), goods(2, "truck", 3))
+    cash, lorries = story.round()
+    story.agree(lorries)
+    story.hear(handlers.on_need_closed, completed(need))
+    assert (story.match(cash).status, story.match(lorries).status) == ("released", "agreed")
+    now = story.pledge(pledge)
+    assert (now.balance(1).reserved, now.balance(2).reserved) == (0, 3)
+    release = story.logs["matching"][-1]
+    assert (release.name, '"cause":"project-completed"' in release.data) == ("match-released", True)
 
 
 @pytest.mark.parametrize("agreed", [True, False], ids=["agreed", "proposed"])
@@ -294,18 +330,27 @@ def test_suspended_need_is_matched_again_when_work_goes_on() -> None:
     assert len(story.round()) == 1
 
 
+def test_pledge_whose_last_day_has_passed_is_released_and_expires_once() -> None:
+    """Its proposal is free again for nobody; what expired is said once."""
+    story = Story()
+    story.irpin_asks(funding(1, "100.00"))
+    pledge = story.pledges(CASCAIS, funding(1, "150.00"))
+    story.round()
+    ended = story.states["pledges"][pledge.id].model_copy(update={"valid_until": "2023-08-31"})
+    story.states["pledges"][pledge.id] = ended
+    assert story.do(commands.expire_pledges) == 1
+    balance = story.pledge(pledge).balance(1)
+    assert (balance.available, balance.reserved, balance.expired) == (0, 0, 150_00)
+    assert story.names()[-2:] == ["match-released", "pledge-expired"]
+    assert story.do(commands.expire_pledges) == 0
+    assert story.round() == []
+
+
 def test_completed_project_is_matched_no_more() -> None:
     """Nothing new is proposed for it."""
     story = Story()
     need = story.irpin_asks(funding(1, "100.00"))
-    completion = ProjectCompleted(
-        need_id=need,
-        authority_id=IRPIN,
-        end_date="2023-08-31",
-        final_value=(money("100.00"),),
-        final_scope="a kindergarten",
-    )
-    story.hear(handlers.on_need_closed, completion)
+    story.hear(handlers.on_need_closed, completed(need))
     story.pledges(CASCAIS, funding(1, "100.00"))
     assert story.round() == []
 

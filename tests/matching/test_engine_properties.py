@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
-from services.matching.engine import Problem, Solution, decide
+from services.matching.engine import Problem, Solution, decide, eligible
 from services.matching.matches import Coverage, CoveredLine
 from services.matching.model import Balance
-from shared.events.facts import Money
+from shared.events.facts import Amount, Money
 from shared.events.ids import MemberId
 from shared.events.matching import Earmark
 from shared.lines import minor_units, of_minor_units
@@ -168,34 +168,53 @@ def test_what_is_covered_is_never_worth_more_than_what_is_reserved(problem: Prob
         assert 0 <= reserved - covered < smallest
 
 
+def could_serve(problem: Problem, balance: Balance, asked: Amount) -> bool:
+    """Whether what is available is worth one smallest unit of what is asked, or one piece of it."""
+    offered = balance.line.amount
+    if not isinstance(offered, Money) or not isinstance(asked, Money):
+        return type(offered) is type(asked) and balance.available > 0
+    per_eur = {"EUR": Decimal(1)} | (problem.rates.per_eur if problem.rates else {})
+    if offered.currency == asked.currency:
+        return balance.available > 0
+    if not {offered.currency, asked.currency} <= set(per_eur):
+        return False
+    worth = Fraction(balance.available, 10 ** DECIMALS[offered.currency])
+    worth *= Fraction(per_eur[asked.currency]) / Fraction(per_eur[offered.currency])
+    return worth >= Fraction(1, 10 ** DECIMALS[asked.currency])
+
+
 @patience(100, 40)
 @for_any(problems())
 def test_partner_is_passed_over_only_for_a_line_that_others_covered_in_full(
     problem: Problem,
 ) -> None:
-    """Who was passed over had something available, took nothing of that need's line itself, and
-    another took the last of it in this round."""
+    """Who was passed over got nothing in the round, could have served a line of that need, and
+    others took the last of it in this round; whoever is so is named."""
     solution: Solution = decide(problem)
     covers: dict[tuple[str, int], int] = defaultdict(int)
-    takers = defaultdict(set)
     for p in solution.proposals:
         covers[p.need.id, p.need_line] += minor_units(p.covers)
-        takers[p.need.id, p.need_line].add((p.pledge.id, p.pledge_line))
-    by_id = {n.id: n for n in problem.needs}
-    for lost in solution.passed_over:
-        full = [
-            line
-            for line in by_id[lost.need_id].lines
-            if covers[lost.need_id, line.line] > 0
-            and problem.coverage[lost.need_id].line(line.line).taken
-            + covers[lost.need_id, line.line]
-            == minor_units(line.amount)
-            and (lost.pledge_id, lost.pledge_line) not in takers[lost.need_id, line.line]
-        ]
-        assert full
-        (pledge,) = [p for p in problem.pledges if p.id == lost.pledge_id]
-        assert pledge.balance(lost.pledge_line).available > 0
-        assert pledge.partner_id == lost.partner_id
+    got = {(p.pledge.id, p.pledge_line) for p in solution.proposals}
+    full = [
+        (need, line)
+        for need in problem.needs
+        for line in need.lines
+        if covers[need.id, line.line] > 0
+        and problem.coverage[need.id].line(line.line).taken + covers[need.id, line.line]
+        == minor_units(line.amount)
+    ]
+    lost = {
+        (pledge.id, balance.line.line, pledge.partner_id, need.id)
+        for pledge in problem.pledges
+        for balance in pledge.balances
+        for need, line in full
+        if (pledge.id, balance.line.line) not in got
+        and (pledge.id, balance.line.line, need.id, line.line) not in problem.excluded
+        and eligible(pledge, need, problem.today)
+        and could_serve(problem, balance, line.amount)
+    }
+    named = {(o.pledge_id, o.pledge_line, o.partner_id, o.need_id) for o in solution.passed_over}
+    assert named == lost
 
 
 @patience(100, 40)

@@ -1,6 +1,6 @@
 """From a proposal to a delivery: who says yes, who says no, what arrived."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given as for_any
@@ -39,6 +39,8 @@ from tests.matching.samples import (
 
 SIDES = [(CASCAIS, IRPIN), (IRPIN, CASCAIS)]
 TRUCKS = goods(1, "truck", 3).amount
+GIVEN_UP: tuple[ReleaseCause, ...] = ("need-withdrawn", "project-cancelled")
+"""What ends an agreed match of which nothing has arrived."""
 
 
 def deliver(match: Match, amount: Amount | None = None) -> ContributionDelivered:
@@ -112,7 +114,7 @@ def test_nothing_happens_to_a_match_that_has_ended(ended: Match) -> None:
             matches.accept(ended, by)
         with pytest.raises(MatchClosed):
             matches.decline(ended, by, "no")
-    for cause in ("need-withdrawn", "need-amended", "pledge-withdrawn", "pledge-amended"):
+    for cause in get_args(ReleaseCause):
         with pytest.raises(MatchClosed):
             matches.release(ended, cause, "no")
     with pytest.raises(MatchClosed):
@@ -137,26 +139,30 @@ def test_events_of_a_match_name_both_its_ends() -> None:
         assert (event.reserved, event.covers) == (match.reserved, match.covers)
 
 
-@pytest.mark.parametrize("cause", ["need-amended", "pledge-withdrawn", "pledge-amended"])
+@pytest.mark.parametrize("cause", sorted({*get_args(ReleaseCause)} - {*GIVEN_UP}))
 def test_agreed_match_is_not_released_because_an_end_changed(cause: ReleaseCause) -> None:
     """What is agreed stays."""
     with pytest.raises(MatchClosed):
         matches.release(agreed(a_match()), cause, "changed")
 
 
-def test_agreed_match_is_released_where_its_need_is_withdrawn_at_the_same_moment() -> None:
+@pytest.mark.parametrize("cause", GIVEN_UP)
+def test_agreed_match_is_released_where_its_need_is_withdrawn_or_its_project_given_up(
+    cause: ReleaseCause,
+) -> None:
     """The owner's word stands, and the event says that it had been agreed."""
-    event = matches.release(agreed(a_match()), "need-withdrawn", "built elsewhere")
+    event = matches.release(agreed(a_match()), cause, "built elsewhere")
     assert event.was == "agreed"
-    assert matches.release(a_match(), "need-withdrawn", "built elsewhere").was == "proposed"
+    assert matches.release(a_match(), cause, "built elsewhere").was == "proposed"
 
 
-def test_match_of_which_a_part_arrived_is_not_released() -> None:
+@pytest.mark.parametrize("cause", get_args(ReleaseCause))
+def test_match_of_which_a_part_arrived_is_not_released(cause: ReleaseCause) -> None:
     """What was delivered cannot be undone."""
     match = agreed(a_match())
     match = after(match, deliver(match, money("0.01")))
     with pytest.raises(MatchClosed):
-        matches.release(match, "need-withdrawn", "built elsewhere")
+        matches.release(match, cause, "built elsewhere")
 
 
 def test_delivery_is_confirmed_by_the_authority_alone() -> None:
@@ -203,14 +209,35 @@ def test_delivery_counts_in_the_currency_or_unit_of_the_match(
     reserved: Amount, arrived: Amount
 ) -> None:
     """1,000 hryvnias are not 1,000 euros, and three tonnes are not three trucks."""
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput) as refused:
         deliver(agreed(a_match(reserved)), arrived)
+    assert refused.value.facts["field"] == "/amount"
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=InvalidInput,
+    reason="matches.deliver asks for an active currency (check_amount): a part of what was agreed "
+    "in one that was retired since is refused",
+)
+def test_part_of_what_was_agreed_in_a_currency_that_was_retired_since_may_arrive() -> None:
+    """Amounts outlive currencies: kunas that were agreed arrive in kunas, or in none."""
+    match = agreed(a_match(money("100.00", "HRK")))
+    assert deliver(match, money("40.00", "HRK")).rest == money("60.00", "HRK")
+
+
+def test_all_of_what_was_agreed_in_a_currency_that_was_retired_since_may_arrive() -> None:
+    """It keeps its two decimals for ever."""
+    match = agreed(a_match(money("100.00", "HRK")))
+    assert minor_units(match.reserved) == 10_000
+    assert deliver(match).delivered == money("100.00", "HRK")
 
 
 def test_delivery_has_not_more_decimals_than_its_currency() -> None:
     """1.009 euros are no amount, rather than 1.00."""
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput) as refused:
         deliver(agreed(a_match()), money("1.009"))
+    assert refused.value.facts["field"] == "/amount/amount"
 
 
 @st.composite
@@ -317,10 +344,9 @@ def test_coverage_never_goes_below_nothing() -> None:
 
 
 def test_need_is_covered_when_every_line_is_agreed_or_delivered_in_full() -> None:
-    """A proposal does not cover, one line does not; that it is said changes no amount."""
+    """A proposal does not cover, one line does not; a delivery keeps it covered."""
     need = a_need(funding(1, "500000.00"), goods(2, "truck", 3))
     trucks = a_match(TRUCKS, number=2, need_line=2, pledge_line=2)
-    nothing = Coverage(id=NEED)
     history: list[Event] = [
         proposed(),
         proposed(TRUCKS, number=2, need_line=2, pledge_line=2),
@@ -328,15 +354,22 @@ def test_need_is_covered_when_every_line_is_agreed_or_delivered_in_full() -> Non
         agreed_event(trucks),
         deliver(agreed(trucks)),
     ]
-    said = []
-    before = nothing
+    coverage = Coverage(id=NEED)
+    complete = []
     for event in history:
-        now = matches.evolve_coverage(before, event)
-        said.append(now.complete(need))
-        before = now
-    assert said == [False, False, False, True, True]
+        coverage = matches.evolve_coverage(coverage, event)
+        complete.append(coverage.complete(need))
+    assert complete == [False, False, False, True, True]
+    assert not coverage.complete(a_need(funding(1, "500000.01"), goods(2, "truck", 3)))
+
+
+def test_saying_that_a_need_is_covered_changes_no_amount_of_it() -> None:
+    """It says what the lines show, and nobody says it of a need that nothing covers."""
     covered = NeedCovered(need_id=NEED, authority_id=IRPIN)
-    assert matches.evolve_coverage(before, covered) == before
+    coverage = given(matches.evolve_coverage, proposed(), agreed_event(a_match()))
+    assert matches.evolve_coverage(coverage, covered) == coverage
+    with pytest.raises(TypeError):
+        matches.evolve_coverage(None, covered)
 
 
 @pytest.mark.parametrize(
@@ -346,8 +379,9 @@ def test_need_is_covered_when_every_line_is_agreed_or_delivered_in_full() -> Non
 )
 def test_coverage_is_folded_from_what_covers_only(event: Event) -> None:
     """One side's yes covers nothing, and neither does a pledge or a rate."""
-    with pytest.raises((TypeError, AssertionError)):
-        matches.evolve_coverage(given(matches.evolve_coverage, proposed()), event)
+    for before in (None, given(matches.evolve_coverage, proposed())):
+        with pytest.raises(TypeError):
+            matches.evolve_coverage(before, event)
 
 
 def test_match_is_folded_from_its_own_events_only() -> None:

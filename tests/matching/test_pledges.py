@@ -29,6 +29,7 @@ from tests.matching.samples import (
     a_match,
     a_need,
     a_pledge,
+    agreed,
     agreed_event,
     pledge_made,
     proposed,
@@ -41,9 +42,10 @@ OFFER = funding(1, "500000.00")
 
 
 def where(pledge: Pledge, line: int = 1) -> tuple[int, int, int, int]:
-    """(available, reserved, delivered, withdrawn) of one line, and that they are all of it."""
+    """(available, reserved, delivered, withdrawn) of one line, and that they are all of it,
+    with what has expired."""
     b = pledge.balance(line)
-    assert b.pledged == b.available + b.reserved + b.delivered + b.withdrawn
+    assert b.pledged == b.available + b.reserved + b.delivered + b.withdrawn + b.expired
     return b.available, b.reserved, b.delivered, b.withdrawn
 
 
@@ -114,6 +116,28 @@ def test_reserved_amount_is_free_again_when_the_match_is_declined_or_released() 
         assert where(model.evolve_pledge(pledge, end)) == (50_000_000, 0, 0, 0)
 
 
+def test_pledge_expires_on_the_day_after_its_last() -> None:
+    """What is available ends; what is reserved stays, and ends when it comes free."""
+    last = "2023-09-01"
+    pledge = given(
+        model.evolve_pledge, pledge_made(OFFER, valid_until=last), proposed(money("200000.00"))
+    )
+    assert model.expire(pledge, date(2023, 9, 1)) == []
+    (event,) = model.expire(pledge, date(2023, 9, 2))
+    assert [str(e.amount) for e in event.expired] == ["EUR 300,000.00"]
+    pledge = model.evolve_pledge(pledge, event)
+    assert (pledge.status, pledge.balance(1).expired) == ("expired", 30_000_000)
+    assert where(pledge) == (0, 20_000_000, 0, 0)
+    assert model.expire(pledge, date(2023, 9, 3)) == []
+    freed = release(a_match(money("200000.00")), "need-amended", "less")
+    assert model.evolve_pledge(pledge, freed).balance(1).expired == 50_000_000
+
+
+def test_pledge_without_a_last_day_never_expires() -> None:
+    """None was given, none is assumed."""
+    assert model.expire(a_pledge(OFFER), date(2999, 1, 1)) == []
+
+
 def test_more_than_is_available_can_never_be_reserved() -> None:
     """A balance below zero is a defect, not a state: one cent too much is refused."""
     with pytest.raises(ArithmeticError):
@@ -180,6 +204,15 @@ def test_withdrawal_of_a_pledge_that_is_all_reserved_takes_back_nothing() -> Non
     assert model.evolve_pledge(pledge, event).status == "withdrawn"
 
 
+def test_what_comes_free_of_a_withdrawn_pledge_is_withdrawn() -> None:
+    """The partner took it all back: a match that ends gives it nothing to offer again."""
+    match = a_match(money("200000.00"))
+    pledge = given(model.evolve_pledge, pledge_made(OFFER), proposed(money("200000.00")))
+    pledge = model.evolve_pledge(pledge, model.withdraw(pledge, CASCAIS, "budget cut"))
+    end = release(agreed(match), "need-withdrawn", "built elsewhere")
+    assert where(model.evolve_pledge(pledge, end)) == (0, 0, 0, 50_000_000)
+
+
 def test_withdrawn_pledge_is_neither_amended_nor_withdrawn_again() -> None:
     """It is closed."""
     pledge = a_pledge(OFFER)
@@ -212,12 +245,13 @@ def test_pledge_is_folded_from_its_own_events_only(event: Event) -> None:
 
 
 def test_rates_are_above_zero_and_of_active_currencies() -> None:
-    """Rates of zero or of retired currencies are refused, and the pointer names which."""
+    """Rates of zero, of retired currencies or of the euro itself, which is what they count in, are
+    refused, and the pointer names which."""
     known = tuple(currencies())
-    event = rates_set(UAH="39.5", JPY="158.12", HRK="7.5345", KWD="0")
+    event = rates_set(UAH="39.5", JPY="158.12", HRK="7.5345", KWD="0", EUR="1")
     per_eur: dict[str, DecimalRate] = event.per_eur
     check_rates({"UAH": per_eur["UAH"], "JPY": per_eur["JPY"]}, known)
-    for code in ("HRK", "KWD"):
+    for code in ("HRK", "KWD", "EUR"):
         with pytest.raises(InvalidInput) as refused:
             check_rates({code: per_eur[code]}, known)
         assert refused.value.facts["field"] == f"/per_eur/{code}"

@@ -11,7 +11,7 @@ from services.members.model import NotACoreMember, NotApplied, PrinciplesNotAcce
 from services.members.store import RECORDS
 from shared.errors import InvalidInput, NotYours
 from shared.events.ids import PartnershipId
-from shared.events.members import MemberAdmitted, MemberRejected, PrincipleCode
+from shared.events.members import MemberAdmitted, MemberKind, MemberRejected, PrincipleCode
 from tests.given import (
     IRPIN,
     IRPIN_CHAIN,
@@ -205,16 +205,29 @@ def test_partner_has_no_katottg_code() -> None:
         model.territory_of("partner", IRPIN)
 
 
+@pytest.mark.parametrize("kind", ["hromada", "city"])
 @pytest.mark.parametrize(
     "territory",
     [("UA32080000000084076", "UA32000000000030281"), (SUMY_OBLAST,), ()],
     ids=["raion", "oblast", "none"],
 )
-def test_hromada_needs_the_code_of_its_hromada_or_settlement(territory: tuple[str, ...]) -> None:
-    """A raion, an oblast or nothing is too wide for a hromada."""
+def test_hromada_or_city_needs_the_code_of_its_hromada_or_settlement(
+    kind: MemberKind, territory: tuple[str, ...]
+) -> None:
+    """A raion, an oblast or nothing is too wide for either; the settlement's own is right."""
     with pytest.raises(InvalidInput) as refused:
-        model.apply(irpin_applies(territory=territory))
+        model.apply(irpin_applies(kind=kind, territory=territory))
     assert refused.value.facts["field"] == "/territory"
+    assert model.apply(irpin_applies(kind=kind))
+
+
+def test_region_needs_the_code_of_its_place_and_who_governs_none_needs_none() -> None:
+    """A region names its oblast; an association, or a city of the other side, has no code."""
+    with pytest.raises(InvalidInput) as refused:
+        model.apply(irpin_applies(kind="region", territory=()))
+    assert refused.value.facts["field"] == "/territory"
+    assert model.apply(irpin_applies(kind="association", territory=()))
+    assert model.apply(cascais_applies(kind="city", territory=()))
 
 
 def test_oblast_may_join_as_a_region() -> None:

@@ -19,6 +19,7 @@ from shared.events.ids import (
 from shared.events.matching import (
     ContributionDelivered,
     Explanation,
+    LineAmount,
     MatchAgreed,
     MatchDeclined,
     MatchingRoundCompleted,
@@ -26,6 +27,7 @@ from shared.events.matching import (
     MatchReleased,
     NeedCovered,
     PassedOver,
+    PledgeExpired,
     PledgeMade,
 )
 from shared.events.members import (
@@ -183,6 +185,12 @@ EVENTS: tuple[Event, ...] = (
     ),
     need_posted(),
     pledge_made(),
+    PledgeExpired(
+        pledge_id=PLEDGE,
+        partner_id=CASCAIS,
+        valid_until="2023-12-31",
+        expired=(LineAmount(line=1, amount=EUR),),
+    ),
     proposed(),
     MatchAgreed(**of_match()),
     declined(),

@@ -34,6 +34,7 @@ EXPECTED = {
     "partnership-declared": {IRPIN, CASCAIS},
     "need-posted": {IRPIN},
     "pledge-made": {CASCAIS},
+    "pledge-expired": {CASCAIS},
     "match-proposed": {IRPIN, CASCAIS},
     "match-agreed": {IRPIN, CASCAIS},
     "match-declined": {CASCAIS},

@@ -26,6 +26,7 @@ from tests.projects.samples import (
     PLAN,
     a_need,
     authority,
+    committed,
     monitor,
 )
 
@@ -102,7 +103,7 @@ def test_monitor_confirms_a_completion_or_leaves_it_open(
 ) -> None:
     """What is refuted is not completed, and may be looked at again."""
     need = a_need("completion")
-    event = model.verify(need, monitor(), [], finding, "seen on the spot")
+    event = model.verify(need, monitor(), [committed()], finding, "seen on the spot")
     assert event.monitor_id == MONITOR
     after = model.evolve(need, event)
     assert (after.status, after.finding) == (status, finding)
@@ -111,10 +112,11 @@ def test_monitor_confirms_a_completion_or_leaves_it_open(
 def test_completion_that_was_refuted_may_be_confirmed_later_but_only_once() -> None:
     """Another look may confirm it; then nothing more is verified."""
     need = a_need("completion")
-    need = model.evolve(need, model.verify(need, monitor(), [], "refuted", "no roof"))
-    need = model.evolve(need, model.verify(need, monitor(), [], "confirmed", "it has a roof now"))
+    agreed = [committed()]
+    need = model.evolve(need, model.verify(need, monitor(), agreed, "refuted", "no roof"))
+    need = model.evolve(need, model.verify(need, monitor(), agreed, "confirmed", "a roof now"))
     with pytest.raises(NeedClosed):
-        model.verify(need, monitor(), [], "confirmed", "again")
+        model.verify(need, monitor(), agreed, "confirmed", "again")
 
 
 @pytest.mark.parametrize(
@@ -128,14 +130,20 @@ def test_completion_that_was_refuted_may_be_confirmed_later_but_only_once() -> N
     ids=["owner", "donor", "applicant", "rejected"],
 )
 def test_monitor_is_admitted_and_neither_the_owner_nor_a_donor(by: Authority) -> None:
-    """Nobody verifies what it built or paid for."""
-    with pytest.raises(NotIndependent):
-        model.verify(a_need("completion"), by, [], "confirmed", "ours")
+    """Nobody verifies what it built or paid for, also where its agreement is known no more."""
+    for agreed in ([committed()], []):
+        with pytest.raises(NotIndependent):
+            model.verify(a_need("completion"), by, agreed, "confirmed", "ours")
 
 
 def test_partner_with_no_part_in_the_need_may_monitor_it() -> None:
     """Being a partner of the alliance is no conflict; being this need's donor is."""
-    assert model.verify(a_need("completion"), monitor(id=LITHUANIA), [], "confirmed", "seen")
+    need, lithuania = a_need("completion"), monitor(id=LITHUANIA)
+    assert model.verify(need, lithuania, [committed()], "confirmed", "seen")
+    joined = [committed(), committed(partner_id=LITHUANIA)]
+    with pytest.raises(NotIndependent):
+        model.verify(need, lithuania, joined, "confirmed", "ours")
+    assert model.verify(need, monitor(), joined, "confirmed", "seen")
 
 
 def book_with_a_completion() -> Notebook:

@@ -43,7 +43,7 @@ STEPS: dict[str, Step] = {
     "complete": lambda need, by: model.complete(
         need, by, "2023-08-31", (money("500000.00"),), PLAN, None, TODAY
     ),
-    "verify": lambda need, by: model.verify(need, monitor(), [], "confirmed", "seen"),
+    "verify": lambda need, by: model.verify(need, monitor(), [committed()], "confirmed", "seen"),
 }
 
 LEADS: dict[str, dict[Status, Status]] = {
@@ -123,6 +123,15 @@ def test_project_cannot_be_planned_to_end_before_it_starts() -> None:
     with pytest.raises(InvalidInput) as refused:
         model.start(a_need(), IRPIN, [committed()], "2022-08-01", PLAN, "2022-07-31", TODAY)
     assert refused.value.facts["field"] == "/planned_end_date"
+
+
+def test_project_has_started_when_it_is_said_to_have() -> None:
+    """Today is allowed, tomorrow is not, whatever the plan."""
+    today = model.start(a_need(), IRPIN, [committed()], "2023-09-01", PLAN, "2024-08-31", TODAY)
+    assert today.start_date == "2023-09-01"
+    with pytest.raises(InvalidInput) as refused:
+        model.start(a_need(), IRPIN, [committed()], "2023-09-02", PLAN, "2024-08-31", TODAY)
+    assert refused.value.facts["field"] == "/start_date"
 
 
 @pytest.mark.parametrize("day", ["2023-02-29", "2022-13-01", "0000-01-01"])
