@@ -80,6 +80,11 @@ def minor_units(amount: Amount) -> int:
     return int(amount.amount.scaleb(decimals_of(amount.currency)))
 
 
+def is_whole(amount: Money) -> bool:
+    """Whether an amount has no more decimals than its currency."""
+    return amount.amount.scaleb(decimals_of(amount.currency)) % 1 == 0
+
+
 def of_minor_units(number: int, like: Amount) -> Amount:
     """The amount that `number` smallest units are, in the currency or unit of `like`."""
     if isinstance(like, Quantity):

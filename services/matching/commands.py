@@ -137,9 +137,7 @@ async def expire_pledges(uow: UnitOfWork) -> int:
     """End the pledges whose last day has passed; their proposals are released. How many."""
     today = uow.now.date()
     query = {"status": "open", "valid_until": {"$lt": today.isoformat()}}
-    due = [
-        p for p in await uow.find(pledges, query, limit=EXPIRE_AT_ONCE) if model.is_due(p, today)
-    ]
+    due = await uow.find(pledges, query, limit=EXPIRE_AT_ONCE)
     for pledge in due:
         for match in await _live(uow, pledge_id=pledge.id, status="proposed"):
             released = matches.release(match, "pledge-expired", "the pledge's last day has passed")

@@ -27,7 +27,7 @@ from shared.events.matching import (
     ReleaseCause,
     UsedRate,
 )
-from shared.lines import check_amount, minor_units, of_minor_units
+from shared.lines import is_whole, minor_units, of_minor_units
 from shared.log import State
 
 MatchStatus = Literal["proposed", "agreed", "delivered", "declined", "released"]
@@ -199,8 +199,8 @@ def deliver(
         raise InvalidInput(
             "/amount", "is not counted as the match is", str(amount), _unit(match.reserved)
         )
-    if amount is not None:
-        check_amount(amount, "/amount")
+    if isinstance(amount, Money) and not is_whole(amount):
+        raise InvalidInput("/amount", "has more decimals than its currency", str(amount))
     if not 0 < part <= rest:
         raise InvalidInput(
             "/amount",

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from services.matching.engine import Problem, Solution, decide, eligible
 from services.matching.matches import Coverage, CoveredLine
 from services.matching.model import Balance
-from shared.events.facts import Amount, Money
+from shared.events.facts import Money, RequirementLine
 from shared.events.ids import MemberId
 from shared.events.matching import Earmark
-from shared.lines import minor_units, of_minor_units
+from shared.lines import minor_units, of_minor_units, same_measure
 from tests.given import IRPIN_CHAIN, an_id, funding, goods, patience
 from tests.matching.samples import a_need, a_pledge, rates
 
@@ -168,14 +168,14 @@ def test_what_is_covered_is_never_worth_more_than_what_is_reserved(problem: Prob
         assert 0 <= reserved - covered < smallest
 
 
-def could_serve(problem: Problem, balance: Balance, asked: Amount) -> bool:
+def could_serve(problem: Problem, balance: Balance, line: RequirementLine) -> bool:
     """Whether what is available is worth one smallest unit of what is asked, or one piece of it."""
-    offered = balance.line.amount
-    if not isinstance(offered, Money) or not isinstance(asked, Money):
-        return type(offered) is type(asked) and balance.available > 0
-    per_eur = {"EUR": Decimal(1)} | (problem.rates.per_eur if problem.rates else {})
-    if offered.currency == asked.currency:
+    if same_measure(balance.line, line):
         return balance.available > 0
+    offered, asked = balance.line.amount, line.amount
+    if not isinstance(offered, Money) or not isinstance(asked, Money):
+        return False
+    per_eur = {"EUR": Decimal(1)} | (problem.rates.per_eur if problem.rates else {})
     if not {offered.currency, asked.currency} <= set(per_eur):
         return False
     worth = Fraction(balance.available, 10 ** DECIMALS[offered.currency])
@@ -211,7 +211,7 @@ def test_partner_is_passed_over_only_for_a_line_that_others_covered_in_full(
         if (pledge.id, balance.line.line) not in got
         and (pledge.id, balance.line.line, need.id, line.line) not in problem.excluded
         and eligible(pledge, need, problem.today)
-        and could_serve(problem, balance, line.amount)
+        and could_serve(problem, balance, line)
     }
     named = {(o.pledge_id, o.pledge_line, o.partner_id, o.need_id) for o in solution.passed_over}
     assert named == lost

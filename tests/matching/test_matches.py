@@ -214,12 +214,6 @@ def test_delivery_counts_in_the_currency_or_unit_of_the_match(
     assert refused.value.facts["field"] == "/amount"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=InvalidInput,
-    reason="matches.deliver asks for an active currency (check_amount): a part of what was agreed "
-    "in one that was retired since is refused",
-)
 def test_part_of_what_was_agreed_in_a_currency_that_was_retired_since_may_arrive() -> None:
     """Amounts outlive currencies: kunas that were agreed arrive in kunas, or in none."""
     match = agreed(a_match(money("100.00", "HRK")))

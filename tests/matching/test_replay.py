@@ -1,6 +1,7 @@
 """State is the fold of the logs: a store can be dropped, and is the same again."""
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given as for_any
 from hypothesis import strategies as st
 
 from services.matching import commands, handlers
-from services.matching.commands import AmendPledge, Because, Deliver
+from services.matching.commands import AmendPledge, Because, Deliver, MakePledge
 from services.matching.store import RECORDS
 from shared.events.envelope import Envelope
 from shared.events.ids import PartnershipId
@@ -52,6 +53,13 @@ def story() -> Story:
     told.do(commands.amend_pledge, pledge.id, more, by=CASCAIS)
     told.do(commands.withdraw_pledge, other.id, Because(reason="budget"), by=LITHUANIA)
     told.hear(handlers.on_need_closed, withdrawn(second))
+    told.hear(handlers.on_need_amended, amended(first, funding(1, "200.00"), goods(2, "truck", 2)))
+    short = MakePledge(
+        title={"en": "Until tonight"}, lines=(funding(1, "10.00"),), valid_until="2023-09-01"
+    )
+    told.do(commands.make_pledge, short, by=LITHUANIA)
+    told.now += timedelta(days=1)
+    told.do(commands.expire_pledges)
     assert rest
     return told
 
