@@ -200,7 +200,7 @@ def deliver(
             "/amount", "is not counted as the match is", str(amount), _unit(match.reserved)
         )
     if isinstance(amount, Money) and not is_whole(amount):
-        raise InvalidInput("/amount", "has more decimals than its currency", str(amount))
+        raise InvalidInput("/amount/amount", "has more decimals than its currency", str(amount))
     if not 0 < part <= rest:
         raise InvalidInput(
             "/amount",
