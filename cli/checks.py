@@ -121,7 +121,7 @@ async def everything_was_delivered(at: Addresses) -> Check:
         store.close()
         for topic in on.topics():
             for event in await read_log(at.kafka, topic.removesuffix(".events")):
-                if event.type in wanted and f"{event.source} {event.id}" not in inbox:
+                if event.type in wanted and event.identity not in inbox:
                     return Check(claim, False, f"{name} has not handled {event.type} {event.id}")
         delivered += len(inbox)
         if letters := await read_all(at.kafka, f"{name}.dead-letters"):

@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.services import known
 from cli.topics import read_log
-from shared.log import LOG, Records
+from shared.log import INBOX, LOG, Records
 from shared.mongo import Store
 from shared.replay import Documents, in_order, replay, state_hash
 from shared.worker import LEASES
@@ -89,13 +89,13 @@ async def _moment(live: Store) -> tuple[int, int]:
 async def _all_handled(live: Store, service: str, logs: dict[str, Any]) -> bool:
     handled = {event.ce_type() for event in known(service).on.events()}
     wanted = {
-        f"{e.source} {e.id}"
+        e.identity
         for owner, envelopes in logs.items()
         if owner != service
         for e in envelopes
         if e.type in handled
     }
-    return wanted <= {d["_id"] async for d in live["inbox"].find({}, {"_id": 1})}
+    return wanted <= {d["_id"] async for d in live[INBOX].find({}, {"_id": 1})}
 
 
 async def _states(live: Store, records: Records) -> dict[str, Documents]:

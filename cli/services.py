@@ -6,10 +6,11 @@ The one place that imports several services' models; a service imports none of t
 import importlib
 from dataclasses import dataclass
 
+from deploy.local.system import SERVICES
 from shared.handlers import Handlers
 from shared.log import Records
 
-NAMES = ("members", "projects", "matching", "notify")
+NAMES = SERVICES
 
 
 @dataclass(frozen=True)

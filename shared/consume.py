@@ -13,7 +13,6 @@ from typing import Any
 
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
-from aiokafka.helpers import create_ssl_context
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import KafkaAckableMessage
@@ -35,11 +34,9 @@ EXIT_STUCK = 70
 
 
 def _security(security: Security) -> BaseSecurity | None:
-    if security.username is None and security.ca_file is None:
-        return None
-    context = create_ssl_context(cafile=security.ca_file) if security.ca_file else None
+    context = security.context()
     if security.username is None:
-        return BaseSecurity(ssl_context=context, use_ssl=True)
+        return BaseSecurity(ssl_context=context, use_ssl=True) if context else None
     return SASLScram512(
         security.username,
         security.password or "",

@@ -53,8 +53,8 @@ class Delivery:
 
     @property
     def inbox_id(self) -> str:
-        """Source and id: what makes an event the same event (CloudEvents 1.0)."""
-        return f"{self.envelope.source} {self.envelope.id}"
+        """The inbox's key of it."""
+        return self.envelope.identity
 
     def inbox_document(self) -> dict[str, Any]:
         """What is kept of it for ever: that it was handled, and what its effects belong to."""

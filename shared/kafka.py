@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from ssl import SSLContext
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -37,17 +38,21 @@ class Security:
     password: str | None = field(default=None, repr=False)
     ca_file: str | None = None
 
+    def context(self) -> SSLContext | None:
+        """The TLS context, where a CA is given."""
+        return create_ssl_context(cafile=self.ca_file) if self.ca_file else None
+
     def options(self) -> dict[str, object]:
         """aiokafka's arguments for it (SCRAM-SHA-512, TLS where a CA is given)."""
+        context = self.context()
         if self.username is None:
-            context = create_ssl_context(cafile=self.ca_file) if self.ca_file else None
             return {"security_protocol": "SSL", "ssl_context": context} if context else {}
         return {
-            "security_protocol": "SASL_SSL" if self.ca_file else "SASL_PLAINTEXT",
+            "security_protocol": "SASL_SSL" if context else "SASL_PLAINTEXT",
             "sasl_mechanism": "SCRAM-SHA-512",
             "sasl_plain_username": self.username,
             "sasl_plain_password": self.password,
-            "ssl_context": create_ssl_context(cafile=self.ca_file) if self.ca_file else None,
+            "ssl_context": context,
         }
 
 

@@ -1,13 +1,14 @@
 """What the lines of needs and pledges may hold when they are asked for: numbers, amounts, units."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeVar
 
 from shared.codelists import currencies, currency_decimals
 from shared.errors import InvalidInput
 from shared.events.facts import Amount, FundingLine, GoodsLine, Money, Quantity, ServicesLine
 
 Line = FundingLine | GoodsLine | ServicesLine
+L = TypeVar("L", bound=Line)
 
 UNITS = ("piece", "set", "kilogram", "tonne", "litre", "cubic-metre", "square-metre", "kilometre")
 """Units of goods; services count in person-days."""
@@ -61,6 +62,21 @@ def check_amount(amount: Amount, pointer: str) -> None:
         )
     if amount.amount <= 0:
         raise InvalidInput(f"{pointer}/amount", "must be more than 0", format(amount.amount, "f"))
+
+
+def kept_lines(before: Sequence[L], after: Sequence[Line]) -> Iterator[tuple[L, Line]]:
+    """Each line as it was and as it is to be: none may go, or change what it is measured in.
+
+    Raises InvalidInput.
+    """
+    by_number = {line.line: line for line in after}
+    for line in before:
+        now = by_number.get(line.line)
+        if now is None or not same_measure(line, now):
+            raise InvalidInput(
+                "/lines", f"line {line.line} must stay, of the same kind, category and unit"
+            )
+        yield line, now
 
 
 def same_measure(one: Line, other: Line) -> bool:

@@ -48,7 +48,7 @@ class UnitOfWork:
         self.answered: int | None = None
         self._cause = cause
         self._held: dict[tuple[str, str], Held[Any]] = {}
-        self._changed: dict[tuple[str, str], Folded[Any]] = {}
+        self._changed: dict[tuple[str, str], None] = {}
         self._entries: list[dict[str, Any]] = []
         self._recorded = 0
         self._last_id: str | None = None
@@ -184,7 +184,7 @@ class UnitOfWork:
             )
         for collection, key, document in touched:
             document.fold(collection, event, key, event_id)
-            self._changed[collection.name, key] = collection
+            self._changed[collection.name, key] = None
         self._entries.append(entry(envelope))
         self._recorded += 1
         self._last_id = event_id
@@ -198,7 +198,7 @@ class UnitOfWork:
         for collection, key in self.records.touched(event):
             document = await self._hold(collection, key)
             if document.learn(collection, event, key, envelope):
-                self._changed[collection.name, key] = collection
+                self._changed[collection.name, key] = None
 
     async def preload(self, events: Iterable[Event]) -> None:
         """Load what these events touch, with one query for each collection."""
@@ -234,7 +234,7 @@ class UnitOfWork:
         if entries:
             await self.store[LOG].insert_many(entries, session=self.session)
         writes: dict[str, list[InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]]]] = {}
-        for (name, key), _collection in changed.items():
+        for name, key in changed:
             document = self._held[name, key]
             writes.setdefault(name, []).append(
                 ReplaceOne({"_id": key, "revision": document.stored}, document.document(key))

@@ -17,8 +17,8 @@ from deploy.local.processes import Process
 from deploy.local.stack import CACHE, ROOT, Addresses, Stack
 from shared.auth import Issuer
 
-SERVICES = ("members", "projects", "matching", "notify")
 PORTS = {"members": 18081, "projects": 18082, "matching": 18083, "notify": 18084}
+SERVICES = tuple(PORTS)
 
 
 class NotReady(RuntimeError):

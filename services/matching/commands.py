@@ -26,11 +26,17 @@ from shared.events.facts import (
     DateText,
     DecimalRate,
     LocalisedText,
-    PledgeLine,
     Text,
 )
 from shared.events.ids import MatchId, PledgeId, RatesId
-from shared.events.matching import Earmark, NeedCovered, PledgeMade, RatesSet
+from shared.events.matching import (
+    Earmark,
+    NeedCovered,
+    PledgeLines,
+    PledgeMade,
+    RatesSet,
+    ReleaseCause,
+)
 from shared.events.projects import (
     NeedAmended,
     NeedWithdrawn,
@@ -39,9 +45,6 @@ from shared.events.projects import (
 )
 from shared.lines import minor_units
 from shared.uow import UnitOfWork
-
-PledgeLines = Annotated[tuple[PledgeLine, ...], Field(min_length=1, max_length=200)]
-
 
 EXPIRE_AT_ONCE = 100
 """Most pledges that expire in one transaction."""
@@ -127,8 +130,7 @@ async def withdraw_pledge(pledge_id: PledgeId, command: Because, uow: UnitOfWork
     """Take back what is not agreed of a pledge of the caller's; its proposals are released."""
     pledge = await uow.target(pledges, pledge_id)
     model.withdraw(pledge, uow.actor.member, command.reason)
-    for match in await _live(uow, pledge_id=pledge_id, status="proposed"):
-        await uow.record(all_matches, matches.release(match, "pledge-withdrawn", command.reason))
+    await _release_proposals(pledge_id, "pledge-withdrawn", command.reason, uow)
     pledge = await uow.require(pledges, pledge_id)
     return await uow.record(pledges, model.withdraw(pledge, uow.actor.member, command.reason))
 
@@ -139,9 +141,8 @@ async def expire_pledges(uow: UnitOfWork) -> int:
     query = {"status": "open", "valid_until": {"$lt": today.isoformat()}}
     due = await uow.find(pledges, query, limit=EXPIRE_AT_ONCE)
     for pledge in due:
-        for match in await _live(uow, pledge_id=pledge.id, status="proposed"):
-            released = matches.release(match, "pledge-expired", "the pledge's last day has passed")
-            await uow.record(all_matches, released)
+        why = "the pledge's last day has passed"
+        await _release_proposals(pledge.id, "pledge-expired", why, uow)
         for event in model.expire(await uow.require(pledges, pledge.id), today):
             await uow.record(pledges, event)
     return len(due)
@@ -167,11 +168,7 @@ async def decline_match(match_id: MatchId, command: Because, uow: UnitOfWork) ->
 async def deliver(match_id: MatchId, command: Deliver, uow: UnitOfWork) -> Match:
     """Confirm that all or part of an agreed match has arrived, as the need's authority."""
     match = await uow.target(all_matches, match_id)
-    try:
-        day = date.fromisoformat(command.date)
-    except ValueError:
-        raise InvalidInput("/date", "this is no day", command.date, "like 2023-08-31") from None
-    if day > uow.now.date():
+    if date.fromisoformat(command.date) > uow.now.date():
         raise InvalidInput("/date", "lies in the future", command.date, f"until {uow.now.date()}")
     event = matches.deliver(match, uow.actor.member, command.amount, command.date, command.scope)
     return await uow.record(all_matches, event)
@@ -235,6 +232,13 @@ async def _tell_if_covered(need: Requirement, before: bool, uow: UnitOfWork) -> 
     if not before and (await uow.require(coverages, need.id)).complete(need):
         event = NeedCovered(need_id=need.id, authority_id=need.authority_id)
         await uow.record(coverages, event)
+
+
+async def _release_proposals(
+    pledge_id: PledgeId, cause: ReleaseCause, reason: str, uow: UnitOfWork
+) -> None:
+    for match in await _live(uow, pledge_id=pledge_id, status="proposed"):
+        await uow.record(all_matches, matches.release(match, cause, reason))
 
 
 async def _live(uow: UnitOfWork, **query: Any) -> list[Match]:

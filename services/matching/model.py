@@ -25,7 +25,7 @@ from shared.events.matching import (
     PledgeWithdrawn,
     RatesSet,
 )
-from shared.lines import Line, check_lines, minor_units, of_minor_units, same_measure
+from shared.lines import Line, check_lines, kept_lines, minor_units, of_minor_units
 from shared.log import State
 
 
@@ -123,14 +123,9 @@ def amend(
     """
     _open(pledge, by)
     check_lines(lines)
-    after = {line.line: line for line in lines}
-    for balance in pledge.balances:
-        number = balance.line.line
-        now = after.get(number)
-        if now is None or not same_measure(balance.line, now):
-            raise InvalidInput(
-                "/lines", f"line {number} must stay, of the same kind, category and unit"
-            )
+    before = tuple(b.line for b in pledge.balances)
+    for line, now in kept_lines(before, lines):
+        number, balance = line.line, pledge.balance(line.line)
         kept = agreed.get(number, 0) + balance.delivered + balance.withdrawn
         if minor_units(now.amount) < kept:
             raise PledgeCommitted(
@@ -143,7 +138,7 @@ def amend(
         pledge_id=pledge.id,
         partner_id=pledge.partner_id,
         lines=lines,
-        lines_before=tuple(b.line for b in pledge.balances),
+        lines_before=before,
         reason=reason,
     )
 

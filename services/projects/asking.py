@@ -15,7 +15,7 @@ from shared.errors import InvalidInput
 from shared.events.facts import Katottg, RequirementLine, Urgency
 from shared.events.ids import MemberId
 from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn
-from shared.lines import Line, check_lines, minor_units, of_minor_units, same_measure
+from shared.lines import Line, check_lines, kept_lines, minor_units, of_minor_units
 
 
 def place(code: Katottg, authority: Authority) -> tuple[Katottg, ...]:
@@ -79,14 +79,8 @@ def amend(
 
 
 def _keeps_agreed(need: Need, lines: Sequence[Line], commitments: Sequence[Commitment]) -> None:
-    after = {line.line: line for line in lines}
-    for before in need.lines:
-        agreed = sum(minor_units(c.covers) for c in commitments if c.need_line == before.line)
-        now = after.get(before.line)
-        if now is None or not same_measure(before, now):
-            raise InvalidInput(
-                "/lines", f"line {before.line} must stay, of the same kind, category and unit"
-            )
+    for before, now in kept_lines(need.lines, lines):
+        agreed = _agreed(before, commitments)
         if agreed > minor_units(now.amount):
             raise NeedCommitted(
                 f"line {before.line} cannot shrink below what is agreed",
@@ -94,6 +88,11 @@ def _keeps_agreed(need: Need, lines: Sequence[Line], commitments: Sequence[Commi
                 given=str(now.amount),
                 allowed=f"at least {of_minor_units(agreed, before.amount)}",
             )
+
+
+def _agreed(line: Line, commitments: Sequence[Commitment]) -> int:
+    """What is agreed of a line, in smallest units."""
+    return sum(minor_units(c.covers) for c in commitments if c.need_line == line.line)
 
 
 def honour(need: Need, commitments: Sequence[Commitment]) -> list[NeedAmended]:
@@ -104,7 +103,7 @@ def honour(need: Need, commitments: Sequence[Commitment]) -> list[NeedAmended]:
     """
     raised: list[RequirementLine] = []
     for line in need.lines:
-        agreed = sum(minor_units(c.covers) for c in commitments if c.need_line == line.line)
+        agreed = _agreed(line, commitments)
         short = agreed > minor_units(line.amount)
         amount = of_minor_units(agreed, line.amount) if short else line.amount
         raised.append(line.model_copy(update={"amount": amount}))

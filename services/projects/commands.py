@@ -17,16 +17,13 @@ from shared.events.facts import (
     Money,
     ProjectSector,
     ProjectType,
-    RequirementLine,
     Text,
     Urgency,
 )
 from shared.events.ids import NeedId
 from shared.events.matching import MatchAgreed
-from shared.events.projects import NeedPosted, SuspensionCause, VerificationFinding
+from shared.events.projects import Lines, NeedPosted, SuspensionCause, VerificationFinding
 from shared.uow import UnitOfWork
-
-Lines = Annotated[tuple[RequirementLine, ...], Field(min_length=1, max_length=200)]
 
 
 class PostNeed(Command):
@@ -201,14 +198,17 @@ async def honour_agreement(event: MatchAgreed, uow: UnitOfWork) -> None:
     await uow.lock(needs, event.need_id)
     need = await uow.require(needs, event.need_id)
     if need.status != "cancelled":
-        agreed = await uow.find(commitments, {"need_id": need.id, "released": False})
-        for amended in asking.honour(need, agreed):
+        for amended in asking.honour(need, await _commitments(need.id, uow)):
             await uow.record(needs, amended)
 
 
 async def _with_commitments(need_id: NeedId, uow: UnitOfWork) -> tuple[Need, list[Commitment]]:
     need = await uow.target(needs, need_id)
-    return need, await uow.find(commitments, {"need_id": need_id, "released": False})
+    return need, await _commitments(need_id, uow)
+
+
+async def _commitments(need_id: NeedId, uow: UnitOfWork) -> list[Commitment]:
+    return await uow.find(commitments, {"need_id": need_id, "released": False})
 
 
 async def _caller(uow: UnitOfWork) -> Authority:

@@ -52,6 +52,11 @@ class Envelope:
     sequence: int | None = None
 
     @property
+    def identity(self) -> str:
+        """Source and id: what makes an event the same event (CloudEvents 1.0)."""
+        return f"{self.source} {self.id}"
+
+    @property
     def name(self) -> str:
         """The type without prefix and version: `need-posted`."""
         return self.type.removeprefix(TYPE_PREFIX).rpartition(".")[0]
