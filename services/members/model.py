@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal, get_args
 
-from shared.codelists import HROMADA_LEVEL, chain, places
+from shared.codelists import HROMADA_LEVEL, asked_chain, places
 from shared.errors import InvalidInput, NotYours, Refused
 from shared.events.facts import Katottg, LocalisedText, Nuts, OrganisationId, Role, Side
 from shared.events.ids import ContactRef, MemberId, PartnershipId
@@ -87,14 +87,7 @@ def territory_of(side: Side, code: Katottg | None) -> tuple[Katottg, ...]:
         return ()
     if side != "ukraine":
         raise InvalidInput("/territory", "a KATOTTG code is for the Ukrainian side only", code)
-    if code not in places():
-        raise InvalidInput(
-            "/territory",
-            "this is no code of the codifier",
-            code,
-            "a code of KATOTTG, UA and 17 digits",
-        )
-    return chain(code)
+    return asked_chain(code, "/territory")
 
 
 def apply(application: MemberApplied) -> list[MemberApplied]:

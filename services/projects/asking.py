@@ -10,7 +10,7 @@ from services.projects.model import (
     must_be_in,
     must_own,
 )
-from shared.codelists import HROMADA_LEVEL, chain, places
+from shared.codelists import HROMADA_LEVEL, asked_chain, places
 from shared.errors import InvalidInput
 from shared.events.facts import Katottg, RequirementLine, Urgency
 from shared.events.ids import MemberId
@@ -20,10 +20,7 @@ from shared.lines import Line, check_lines, kept_lines, minor_units, of_minor_un
 
 def place(code: Katottg, authority: Authority) -> tuple[Katottg, ...]:
     """The chain of a need's place. Raises InvalidInput: no code, too wide, or someone else's."""
-    if code not in places():
-        raise InvalidInput(
-            "/place", "this is no code of the codifier", code, "a code of KATOTTG, UA and 17 digits"
-        )
+    found = asked_chain(code, "/place")
     if places()[code].category not in HROMADA_LEVEL:
         raise InvalidInput(
             "/place",
@@ -31,7 +28,6 @@ def place(code: Katottg, authority: Authority) -> tuple[Katottg, ...]:
             code,
             "a hromada or settlement",
         )
-    found = chain(code)
     own = [c for c in authority.territory if places()[c].category in HROMADA_LEVEL]
     if authority.territory and not set(own) & set(found) and authority.territory[0] not in found:
         raise InvalidInput(

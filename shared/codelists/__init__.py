@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from shared.errors import InvalidInput
+
 HERE = Path(__file__).parent
 
 OBLAST_LEVEL = ("O", "K")
@@ -46,6 +48,15 @@ def chain(code: str) -> tuple[str, ...]:
         found.append(place.code)
         current = place.parent
     return tuple(found)
+
+
+def asked_chain(code: str, pointer: str) -> tuple[str, ...]:
+    """`chain` for a code that somebody gave at `pointer`. Raises InvalidInput where it is none."""
+    if code not in places():
+        raise InvalidInput(
+            pointer, "this is no code of the codifier", code, "a code of KATOTTG, UA and 17 digits"
+        )
+    return chain(code)
 
 
 @cache
