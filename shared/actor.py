@@ -34,9 +34,13 @@ def _refuse_unknown(given: Any, found: Any, pointer: str) -> None:
         for name, value in given.items():
             if name not in fields:
                 near = difflib.get_close_matches(name, fields, n=1)
-                hint = f", did you mean {near[0]}?" if near else ""
                 raise InvalidInput(
-                    f"{pointer}/{name}", f"there is no such field{hint}", allowed=sorted(fields)
+                    f"{pointer}/{name}",
+                    "there is no such field, did you mean {near}?"
+                    if near
+                    else "there is no such field",
+                    allowed=sorted(fields),
+                    near=near[0] if near else None,
                 )
             _refuse_unknown(value, getattr(found, name), f"{pointer}/{name}")
     elif isinstance(found, tuple) and isinstance(given, list):
@@ -59,13 +63,13 @@ class Actor:
     def member(self) -> MemberId:
         """The member it acts for. Raises NotYours."""
         if self.member_id is None:
-            raise NotYours(f"{self.name} acts for no member")
+            raise NotYours("{name} acts for no member", name=self.name)
         return MemberId(self.member_id)
 
     def must_be(self, role: str) -> None:
         """Raises NotYours for one that has not this role."""
         if role not in self.roles:
-            raise NotYours(f"{self.name} has not the role {role}", allowed=role)
+            raise NotYours("{name} has not the role {allowed}", allowed=role, name=self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class Tokens:
                 options={"require": ["exp", "sub", "iss", "aud"]},
             )
         except jwt.PyJWTError as error:
-            raise Unauthorized(f"the token is not valid: {error}") from None
+            raise Unauthorized("the token is not valid: {error}", error=str(error)) from None
         member_id = claims.get("member_id")
         actor = Actor(
             f"member:{member_id}" if member_id else f"operator:{claims['sub']}",

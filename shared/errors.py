@@ -1,22 +1,40 @@
-"""What a command may answer instead of doing its work: a domain fact, with the values behind it."""
+"""What a command may answer instead of doing its work: a domain fact, with the values behind it.
+
+A message is a template with named values, `"need {need} is {status}"`, so that it can be said in
+the reader's language: shared/translations/ holds the templates in the others.
+"""
 
 import re
 from typing import Any, ClassVar
+
+from shared.translations import translate
 
 
 class Refused(Exception):
     """A rule says no. Subclasses are named after the fact, and become RFC 9457 problems.
 
-    `facts` are the values that explain it: the field, what was given, what is allowed.
+    `template` is filled from `facts`: the values that explain it (the field, what was given, what
+    is allowed). Facts that are None are not shown.
     """
 
     status: ClassVar[int] = 409
     title: ClassVar[str] = "The rules do not allow this"
 
-    def __init__(self, detail: str, **facts: Any) -> None:
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, template: str, /, **facts: Any) -> None:
+        super().__init__(template)
+        self.template = template
         self.facts = facts
+
+    def detail(self, language: str = "en") -> str:
+        """What is wrong, in words of a language."""
+        return translate(self.template, language).format(**self.facts)
+
+    def __str__(self) -> str:
+        return self.detail()
+
+    def headers(self) -> dict[str, str]:
+        """Headers that its answer has."""
+        return {}
 
     @classmethod
     def kind(cls) -> str:
@@ -31,7 +49,7 @@ class NotFound(Refused):
     title = "Not found"
 
     def __init__(self, what: str, key: str) -> None:
-        super().__init__(f"there is no {what} {key}", given=key)
+        super().__init__("there is no {what} {given}", what=what, given=key)
 
 
 class NotYours(Refused):
@@ -49,8 +67,10 @@ class VersionConflict(Refused):
 
     def __init__(self, what: str, key: str, current: int, given: int | None = None) -> None:
         super().__init__(
-            f"{what} {key} was changed meanwhile: its version is {current}"
-            + (f", you saw {given}" if given is not None else ""),
+            "{what} {key} was changed meanwhile: its version is {current_version}"
+            + (", you saw {given}" if given is not None else ""),
+            what=what,
+            key=key,
             current_version=current,
             given=given,
         )
@@ -62,8 +82,10 @@ class InvalidInput(Refused):
     status = 422
     title = "Invalid input"
 
-    def __init__(self, field: str, detail: str, given: Any = None, allowed: Any = None) -> None:
-        super().__init__(detail, field=field, given=given, allowed=allowed)
+    def __init__(
+        self, field: str, template: str, /, given: Any = None, allowed: Any = None, **facts: Any
+    ) -> None:
+        super().__init__(template, field=field, given=given, allowed=allowed, **facts)
 
 
 class EventTooLarge(Refused):

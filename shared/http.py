@@ -166,7 +166,7 @@ def writes(scope: str) -> Any:
         ] = None,
     ) -> UnitOfWork:
         if scope not in request.state.scopes:
-            raise Forbidden(f"the token's scope does not hold {scope}", allowed=scope)
+            raise Forbidden("the token's scope does not hold {allowed}", allowed=scope)
         uow: UnitOfWork = request.state.uow
         uow.if_match = _revision(if_match)
         return uow

@@ -56,9 +56,10 @@ def check_amount(amount: Amount, pointer: str) -> None:
     if decimals > allowed:
         raise InvalidInput(
             f"{pointer}/amount",
-            f"{amount.currency} has {allowed} decimals",
+            "{currency} has {allowed} decimals",
             format(amount.amount, "f"),
             allowed,
+            currency=amount.currency,
         )
     if amount.amount <= 0:
         raise InvalidInput(f"{pointer}/amount", "must be more than 0", format(amount.amount, "f"))
@@ -74,7 +75,9 @@ def kept_lines(before: Sequence[L], after: Sequence[Line]) -> Iterator[tuple[L, 
         now = by_number.get(line.line)
         if now is None or not same_measure(line, now):
             raise InvalidInput(
-                "/lines", f"line {line.line} must stay, of the same kind, category and unit"
+                "/lines",
+                "line {line} must stay, of the same kind, category and unit",
+                line=line.line,
             )
         yield line, now
 

@@ -1,4 +1,8 @@
-"""Every error leaves as RFC 9457 problem+json: what was wrong, what was given, what is allowed."""
+"""Every error leaves as RFC 9457 problem+json: what was wrong, what was given, what is allowed.
+
+Title and detail are in the language that `Accept-Language` asks for, Ukrainian or English; `type`
+and the values beside them are the same in both.
+"""
 
 import json
 from typing import Any
@@ -12,9 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import telemetry
 from shared.errors import InvalidInput, Refused
 from shared.mongo import StoreAway
+from shared.translations import preferred, translate
+
+TYPE = "urn:alliance:problem:"
 
 BODY_LIMIT = 1_048_576
 """Most bytes of a request's body."""
+
+_RETRY_AFTER = {503: "2"}
 
 
 class BodyTooLarge(Refused):
@@ -38,21 +47,31 @@ class BodyLimit:
             message = await receive()
             read += len(message.get("body", b""))
             if read > BODY_LIMIT:
-                raise BodyTooLarge(f"the body is longer than {BODY_LIMIT:,} bytes")
+                raise BodyTooLarge("the body is longer than {allowed:,} bytes", allowed=BODY_LIMIT)
             return message
 
         await self._app(scope, limited, send)
 
 
-def problem(status: int, kind: str, title: str, detail: str, **facts: Any) -> Response:
-    """An RFC 9457 answer; `facts` without a value are left out."""
-    body = {"type": f"urn:alliance:problem:{kind}", "title": title, "status": status}
-    body |= {"detail": detail} | {k: v for k, v in facts.items() if v is not None}
-    headers = {"Retry-After": "2"} if status == 503 else {}
+def problem(
+    request: Request, status: int, kind: str, title: str, detail: str, **facts: Any
+) -> Response:
+    """An RFC 9457 answer; title and detail are translated, `facts` without a value left out."""
+    language = _language(request)
+    body = {"type": TYPE + kind, "title": translate(title, language), "status": status}
+    body |= {"detail": translate(detail, language)}
+    body |= {k: v for k, v in facts.items() if v is not None}
+    headers = {"Content-Language": language, "Vary": "Accept-Language"}
+    if status in _RETRY_AFTER:
+        headers["Retry-After"] = _RETRY_AFTER[status]
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     # ASCII with escapes: what was given may hold half a surrogate pair, which UTF-8 cannot
     return Response(json.dumps(body), status, headers, "application/problem+json")
+
+
+def _language(request: Request) -> str:
+    return preferred(request.headers.get("accept-language", ""))
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -61,31 +80,37 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
-        facts = error.facts
+        detail, facts = error.detail(_language(request)), error.facts
         if isinstance(error, InvalidInput):  # in the same form as a body that does not validate
-            told = {"pointer": facts["field"], "in": "body", "detail": error.detail}
-            facts = facts | {"errors": [told | {"given": _short(facts["given"])}]}
-        return problem(error.status, error.kind(), error.title, error.detail, **facts)
+            found = {"pointer": facts["field"], "in": "body", "detail": detail}
+            found["given"] = _short(facts["given"])
+            facts = facts | {"errors": [found]}
+        answer = problem(request, error.status, error.kind(), error.title, detail, **facts)
+        answer.headers.update(error.headers())
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
+        language = _language(request)
         errors = [
             {
                 "pointer": _pointer(e["loc"][1:]) if e["type"] != "json_invalid" else "",
                 "in": str(e["loc"][0]),
-                "detail": e["msg"],
+                "detail": _said(e, language),
                 "given": _short(e.get("input")),
             }
             for e in error.errors()
         ]
         first = errors[0]
-        detail = f"{first['pointer'] or 'the body'}: {first['detail']}"
-        return problem(422, "invalid-input", "Invalid input", detail, errors=errors)
+        where = first["pointer"] or translate("the body", language)
+        detail = f"{where}: {first['detail']}"
+        return problem(request, 422, "invalid-input", "Invalid input", detail, errors=errors)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         kind = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
-        answer = problem(error.status_code, kind, str(error.detail), str(error.detail))
+        said = str(error.detail)
+        answer = problem(request, error.status_code, kind, said, said)
         answer.headers.update(error.headers or {})
         return answer
 
@@ -93,6 +118,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(ConnectionFailure)
     async def away(request: Request, error: Exception) -> Response:
         return problem(
+            request,
             503,
             "store-away",
             "Try again soon",
@@ -102,7 +128,15 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:
         telemetry.log.error("unforeseen: %r", error, exc_info=error)
-        return problem(500, "unforeseen", "Something went wrong here", "it was logged")
+        return problem(request, 500, "unforeseen", "Something went wrong here", "it was logged")
+
+
+def _said(error: dict[str, Any], language: str) -> str:
+    """What pydantic says, in a language: its own words where there is no translation."""
+    template = translate(error["type"], language, "pydantic")
+    if template == error["type"]:
+        return str(error["msg"])
+    return template.format(**error.get("ctx", {}))
 
 
 def _short(given: Any) -> Any:

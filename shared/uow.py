@@ -179,8 +179,10 @@ class UnitOfWork:
         )
         if len(envelope.data.encode()) > LEAF_LIMIT - 1_000:
             raise EventTooLarge(
-                f"{event.type} would be {len(envelope.data.encode()):,} bytes long, "
-                f"allowed: {LEAF_LIMIT - 1_000:,}"
+                "{event} would be {given:,} bytes long, allowed: {allowed:,}",
+                event=event.type,
+                given=len(envelope.data.encode()),
+                allowed=LEAF_LIMIT - 1_000,
             )
         for collection, key, document in touched:
             document.fold(collection, event, key, event_id)

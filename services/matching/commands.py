@@ -169,7 +169,9 @@ async def deliver(match_id: MatchId, command: Deliver, uow: UnitOfWork) -> Match
     """Confirm that all or part of an agreed match has arrived, as the need's authority."""
     match = await uow.target(all_matches, match_id)
     if date.fromisoformat(command.date) > uow.now.date():
-        raise InvalidInput("/date", "lies in the future", command.date, f"until {uow.now.date()}")
+        raise InvalidInput(
+            "/date", "lies in the future", command.date, {"until": str(uow.now.date())}
+        )
     event = matches.deliver(match, uow.actor.member, command.amount, command.date, command.scope)
     return await uow.record(all_matches, event)
 

@@ -119,13 +119,21 @@ def side_of(match: Match, member: MemberId) -> Side:
         return "partner"
     if member == match.authority_id:
         return "ukraine"
-    raise NotYours(f"match {match.id} is between {match.partner_id} and {match.authority_id}")
+    raise NotYours(
+        "match {match} is between {partner_id} and {authority_id}",
+        match=match.id,
+        partner_id=match.partner_id,
+        authority_id=match.authority_id,
+    )
 
 
 def _is(match: Match, status: MatchStatus) -> None:
     if match.status != status:
         raise MatchClosed(
-            f"match {match.id} is {match.status}, not {status}", given=match.status, allowed=status
+            "match {match} is {given}, not {allowed}",
+            given=match.status,
+            allowed=status,
+            match=match.id,
         )
 
 
@@ -134,7 +142,9 @@ def accept(match: Match, by: MemberId) -> list[MatchAccepted | MatchAgreed]:
     side = side_of(match, by)
     _is(match, "proposed")
     if side in match.accepted:
-        raise MatchClosed(f"side {side} has accepted match {match.id} already", given=side)
+        raise MatchClosed(
+            "side {given} has accepted match {match} already", given=side, match=match.id
+        )
     accepted = MatchAccepted.model_validate(match.of() | {"side": side, "accepted_by": by})
     if not match.accepted:
         return [accepted]
@@ -190,7 +200,11 @@ def deliver(
     Raises NotYours, MatchClosed, InvalidInput.
     """
     if side_of(match, by) != "ukraine":
-        raise NotYours(f"delivery of match {match.id} is confirmed by {match.authority_id}")
+        raise NotYours(
+            "delivery of match {match} is confirmed by {authority_id}",
+            match=match.id,
+            authority_id=match.authority_id,
+        )
     _is(match, "agreed")
     whole, cover = minor_units(match.reserved), minor_units(match.covers)
     rest, rest_cover = whole - match.delivered, cover - match.delivered_covers
@@ -206,7 +220,7 @@ def deliver(
             "/amount",
             "is not between nothing and what is still to come",
             str(amount),
-            f"up to {of_minor_units(rest, match.reserved)}",
+            {"maximum": str(of_minor_units(rest, match.reserved))},
         )
     part_cover = rest_cover if part == rest else cover * part // whole
     return ContributionDelivered.model_validate(

@@ -105,11 +105,16 @@ class PledgeCommitted(Refused):
 def make(pledge: PledgeMade, partner: Party, today: date) -> PledgeMade:
     """A partner offers something. Raises NotAPartner, InvalidInput."""
     if partner.side != "partner" or partner.status != "admitted":
-        raise NotAPartner(f"{partner.id} is {partner.status}, side {partner.side}")
+        raise NotAPartner(
+            "{partner} is {state}, side {side}",
+            partner=partner.id,
+            state=partner.status,
+            side=partner.side,
+        )
     check_lines(pledge.lines)
     if pledge.valid_until is not None and pledge.valid_until < today.isoformat():
         raise InvalidInput(
-            "/valid_until", "lies in the past", pledge.valid_until, f"from {today} on"
+            "/valid_until", "lies in the past", pledge.valid_until, {"from": today.isoformat()}
         )
     return pledge
 
@@ -129,10 +134,11 @@ def amend(
         kept = agreed.get(number, 0) + balance.delivered + balance.withdrawn
         if minor_units(now.amount) < kept:
             raise PledgeCommitted(
-                f"line {number} cannot shrink below what is agreed, delivered or withdrawn",
+                "line {number} cannot shrink below what is agreed, delivered or withdrawn",
                 field="/lines",
                 given=str(now.amount),
-                allowed=f"at least {of_minor_units(kept, now.amount)}",
+                allowed={"minimum": str(of_minor_units(kept, now.amount))},
+                number=number,
             )
     return PledgeAmended(
         pledge_id=pledge.id,
@@ -182,9 +188,13 @@ def _available(pledge: Pledge) -> tuple[LineAmount, ...]:
 
 def _open(pledge: Pledge, by: MemberId) -> None:
     if by != pledge.partner_id:
-        raise NotYours(f"pledge {pledge.id} belongs to {pledge.partner_id}")
+        raise NotYours(
+            "pledge {pledge} belongs to {partner_id}",
+            pledge=pledge.id,
+            partner_id=pledge.partner_id,
+        )
     if pledge.status != "open":
-        raise PledgeClosed(f"pledge {pledge.id} is {pledge.status}")
+        raise PledgeClosed("pledge {pledge} is {state}", pledge=pledge.id, state=pledge.status)
 
 
 def _moved(pledge: Pledge, line: int, **by: int) -> Pledge:

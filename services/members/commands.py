@@ -65,9 +65,11 @@ async def apply(command: Apply, uow: UnitOfWork) -> Member:
     before = await uow.find(members, {"organisation_id": command.organisation_id})
     if before:
         raise AlreadyAMember(
-            f"{command.organisation_id} is member {before[0].id}, {before[0].status}",
+            "{given} is member {member}, {state}",
             field="/organisation_id",
             given=command.organisation_id,
+            member=before[0].id,
+            state=before[0].status,
         )
     application = MemberApplied(
         member_id=MemberId.new(),

@@ -95,10 +95,12 @@ def apply(application: MemberApplied) -> list[MemberApplied]:
     missing = [p for p in PRINCIPLES if p not in application.principles]
     if missing:
         raise PrinciplesNotAccepted(
-            f"{len(missing)} of the {len(PRINCIPLES)} principles are not accepted",
+            "{count} of the {all} principles are not accepted",
             field="/principles",
             given=list(application.principles),
             missing=missing,
+            count=len(missing),
+            all=len(PRINCIPLES),
         )
     if (application.side == "ukraine") != (application.country == "UA"):
         raise InvalidInput(
@@ -106,7 +108,9 @@ def apply(application: MemberApplied) -> list[MemberApplied]:
         )
     if application.side == "ukraine" and application.kind in ("hromada", "city", "region"):
         if not application.territory:
-            raise InvalidInput("/territory", f"a {application.kind} needs the code of its place")
+            raise InvalidInput(
+                "/territory", "a {kind} needs the code of its place", kind=application.kind
+            )
         wide = places()[application.territory[0]].category not in HROMADA_LEVEL
         if wide and application.kind != "region":
             raise InvalidInput(
@@ -147,12 +151,17 @@ def reject(member: Member, by: Member, reason: str) -> MemberRejected:
 def _decides(member: Member, by: Member) -> None:
     if member.status != "applied":
         raise NotApplied(
-            f"member {member.id} is {member.status}, not applied", status_now=member.status
+            "member {member} is {state}, not applied",
+            state=member.status,
+            member=member.id,
         )
     if by.status != "admitted" or by.role != "core" or by.side != member.side:
         raise NotACoreMember(
-            f"{by.id} is {by.role or by.status} of side {by.side}; "
-            f"needed: an admitted core member of side {member.side}"
+            "{by} is {role} of side {side}; needed: an admitted core member of side {wanted_side}",
+            by=by.id,
+            role=by.role or by.status,
+            side=by.side,
+            wanted_side=member.side,
         )
 
 
@@ -162,9 +171,11 @@ def declare(
     """One of the two declares a twinning. Raises NotAdmitted, NotYours."""
     for member in (by, other):
         if member.status != "admitted":
-            raise NotAdmitted(f"member {member.id} is {member.status}, not admitted")
+            raise NotAdmitted(
+                "member {member} is {state}, not admitted", member=member.id, state=member.status
+            )
     if by.side == other.side:
-        raise NotYours(f"a partnership joins two sides; both are of side {by.side}")
+        raise NotYours("a partnership joins two sides; both are of side {side}", side=by.side)
     ukrainian, partner = (by, other) if by.side == "ukraine" else (other, by)
     return PartnershipDeclared(
         partnership_id=new_id,

@@ -111,4 +111,6 @@ async def _donors(event: Event, uow: UnitOfWork) -> tuple[MemberId, ...]:
 
 def _may_write(uow: UnitOfWork) -> None:
     if not uow.actor.roles & WRITERS:
-        raise NotYours(f"{uow.actor.name} may not write the vault", allowed=sorted(WRITERS))
+        raise NotYours(
+            "{name} may not write the vault", allowed=sorted(WRITERS), name=uow.actor.name
+        )

@@ -24,9 +24,10 @@ def place(code: Katottg, authority: Authority) -> tuple[Katottg, ...]:
     if places()[code].category not in HROMADA_LEVEL:
         raise InvalidInput(
             "/place",
-            f"{places()[code].name} is wider than a hromada",
+            "{name} is wider than a hromada",
             code,
             "a hromada or settlement",
+            name=places()[code].name,
         )
     own = [c for c in authority.territory if places()[c].category in HROMADA_LEVEL]
     if authority.territory and not set(own) & set(found) and authority.territory[0] not in found:
@@ -39,7 +40,12 @@ def place(code: Katottg, authority: Authority) -> tuple[Katottg, ...]:
 def post(need: NeedPosted, authority: Authority) -> NeedPosted:
     """An authority asks for something. Raises NotAnAuthority, InvalidInput."""
     if authority.side != "ukraine" or authority.status != "admitted":
-        raise NotAnAuthority(f"{authority.id} is {authority.status}, side {authority.side}")
+        raise NotAnAuthority(
+            "{authority} is {state}, side {side}",
+            authority=authority.id,
+            state=authority.status,
+            side=authority.side,
+        )
     check_lines(need.lines)
     return need
 
@@ -79,10 +85,11 @@ def _keeps_agreed(need: Need, lines: Sequence[Line], commitments: Sequence[Commi
         agreed = _agreed(before, commitments)
         if agreed > minor_units(now.amount):
             raise NeedCommitted(
-                f"line {before.line} cannot shrink below what is agreed",
+                "line {line} cannot shrink below what is agreed",
                 field="/lines",
                 given=str(now.amount),
-                allowed=f"at least {of_minor_units(agreed, before.amount)}",
+                allowed={"minimum": str(of_minor_units(agreed, before.amount))},
+                line=before.line,
             )
 
 
@@ -124,6 +131,6 @@ def withdraw(
     must_be_in(need, "identification")
     if commitments:
         raise NeedCommitted(
-            f"{len(commitments)} matches are agreed for need {need.id}", given=need.id
+            "{count} matches are agreed for need {need}", need=need.id, count=len(commitments)
         )
     return NeedWithdrawn(need_id=need.id, authority_id=need.authority_id, reason=reason)

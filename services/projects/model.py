@@ -121,14 +121,14 @@ def start(
     must_own(need, by)
     must_be_in(need, "identification")
     if not commitments:
-        raise NothingAgreed(f"no match of need {need.id} is agreed")
+        raise NothingAgreed("no match of need {need} is agreed", need=need.id)
     if _day(start_date, "/start_date") > today:
-        raise InvalidInput("/start_date", "lies in the future", start_date, f"until {today}")
+        raise InvalidInput("/start_date", "lies in the future", start_date, {"until": str(today)})
     if planned_end_date is not None and _day(planned_end_date, "/planned_end_date") < _day(
         start_date, "/start_date"
     ):
         raise InvalidInput(
-            "/planned_end_date", "ends before it starts", planned_end_date, start_date
+            "/planned_end_date", "ends before it starts", planned_end_date, {"from": start_date}
         )
     return ProjectStarted(
         need_id=need.id,
@@ -175,7 +175,7 @@ def record_milestone(
     must_be_in(need, "implementation")
     day = _day(milestone.date, "/date")
     if milestone.status != "scheduled" and day > today:
-        raise InvalidInput("/date", "lies in the future", milestone.date, f"until {today}")
+        raise InvalidInput("/date", "lies in the future", milestone.date, {"until": str(today)})
     before = next((m for m in need.milestones if m.milestone == milestone.milestone), None)
     return MilestoneRecorded(
         need_id=need.id,
@@ -206,7 +206,10 @@ def complete(
     day = _day(end_date, "/end_date")
     if not _day(need.start_date, "/start_date") <= day <= today:
         raise InvalidInput(
-            "/end_date", "is not between start and today", end_date, f"{need.start_date} to {today}"
+            "/end_date",
+            "is not between start and today",
+            end_date,
+            {"from": need.start_date, "until": str(today)},
         )
     for index, value in enumerate(final_value):
         check_amount(value, f"/final_value/{index}")
@@ -241,11 +244,18 @@ def verify(
     """
     must_be_in(need, "completion")
     if monitor.status != "admitted":
-        raise NotIndependent(f"{monitor.id} is {monitor.status}, not admitted")
+        raise NotIndependent(
+            "{monitor} is {state}, not admitted", monitor=monitor.id, state=monitor.status
+        )
     donors = {*need.donors, *(c.partner_id for c in commitments)}
     if monitor.id == need.authority_id or monitor.id in donors:
-        what = "the owner" if monitor.id == need.authority_id else "a donor"
-        raise NotIndependent(f"{monitor.id} is {what} of need {need.id}")
+        raise NotIndependent(
+            "{monitor} is the owner of need {need}"
+            if monitor.id == need.authority_id
+            else "{monitor} is a donor of need {need}",
+            monitor=monitor.id,
+            need=need.id,
+        )
     return CompletionVerified(
         need_id=need.id,
         authority_id=need.authority_id,
@@ -258,14 +268,19 @@ def verify(
 def must_own(need: Need, by: MemberId) -> None:
     """Raises NotYours."""
     if by != need.authority_id:
-        raise NotYours(f"need {need.id} belongs to {need.authority_id}")
+        raise NotYours(
+            "need {need} belongs to {authority_id}", need=need.id, authority_id=need.authority_id
+        )
 
 
 def must_be_in(need: Need, *allowed: Status) -> None:
     """Raises NeedClosed."""
     if need.status not in allowed:
         raise NeedClosed(
-            f"need {need.id} is in status {need.status}", given=need.status, allowed=list(allowed)
+            "need {need} is in status {given}",
+            given=need.status,
+            allowed=list(allowed),
+            need=need.id,
         )
 
 

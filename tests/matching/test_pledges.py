@@ -177,7 +177,7 @@ def test_what_is_agreed_delivered_or_withdrawn_cannot_be_amended_away() -> None:
     assert where(amend(pledge, funding(1, "300000.00"), agreed=20_000_000))[0] == 0
     with pytest.raises(PledgeCommitted) as refused:
         amend(pledge, funding(1, "299999.99"), agreed=20_000_000)
-    assert refused.value.facts["allowed"] == "at least EUR 300,000.00"
+    assert refused.value.facts["allowed"] == {"minimum": "EUR 300,000.00"}
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_what_is_agreed_stays_covered() -> None:
     )
     with pytest.raises(NeedCommitted) as refused:
         amended(funding(1, "399999.99"), BOILERS, agreed=agreed)
-    assert refused.value.facts["allowed"] == "at least EUR 400,000.00"
+    assert refused.value.facts["allowed"] == {"minimum": "EUR 400,000.00"}
 
 
 def test_agreement_on_one_line_does_not_hold_another() -> None:

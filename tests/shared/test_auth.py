@@ -53,7 +53,7 @@ def refused(tokens: Tokens, authorization: str | None) -> str:
     """Why an Authorization header is refused; fails where it is taken."""
     with pytest.raises(Unauthorized) as caught:
         tokens.actor(authorization)
-    return caught.value.detail
+    return caught.value.detail()
 
 
 def test_members_token_gives_member_roles_and_scopes(issuer: Issuer, tokens: Tokens) -> None:
