@@ -94,7 +94,7 @@ class Cast:
     ) -> Any:
         """A request as `who` ("operator", or a member's short name). Raises Refusal."""
         member_id = self.ids.get(who)
-        roles = ("operator",) if who == "operator" else ("member", "monitor")
+        roles = ("operator",) if who == "operator" else ("core", "member", "monitor")
         answer = await self._http.request(
             method,
             self._system.url(service) + path,
@@ -102,6 +102,7 @@ class Cast:
             headers={
                 **self._system.authorization(who, member_id, roles),
                 "Idempotency-Key": str(uuid4()),
+                "If-Match": "*",
             },
         )
         if answer.is_error:

@@ -66,11 +66,6 @@ class Actor:
             raise NotYours("{name} acts for no member", name=self.name)
         return MemberId(self.member_id)
 
-    def must_be(self, role: str) -> None:
-        """Raises NotYours for one that has not this role."""
-        if role not in self.roles:
-            raise NotYours("{name} has not the role {allowed}", allowed=role, name=self.name)
-
 
 @dataclass(frozen=True, slots=True)
 class Cause:

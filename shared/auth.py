@@ -1,6 +1,6 @@
 """Who asks: bearer tokens (JWT, EdDSA), checked against public keys (JWKS).
 
-Claims: `sub`, `exp`, `iss`, `aud`, `scope` (space-separated), and ours `member_id` and `roles`.
+Claims: `sub`, `exp`, `iss`, `aud`, and ours `member_id` and `roles`.
 Whoever holds the private key issues; a service holds public keys only.
 """
 
@@ -37,13 +37,6 @@ class Unauthorized(Refused):
     title = "A valid token is needed"
 
 
-class Forbidden(Refused):
-    """The token is valid and does not hold the scope that is needed."""
-
-    status = 403
-    title = "The token does not allow this"
-
-
 class Tokens:
     """Checks tokens against a JWKS file, which is read again when it changes (key rotation)."""
 
@@ -52,8 +45,8 @@ class Tokens:
         self._keys: dict[str, jwt.PyJWK] = {}
         self._read_at = -1
 
-    def actor(self, authorization: str | None) -> tuple[Actor, frozenset[str]]:
-        """The actor and the scopes of an `Authorization` header. Raises Unauthorized."""
+    def actor(self, authorization: str | None) -> Actor:
+        """The actor of an `Authorization` header. Raises Unauthorized."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthorized("send `Authorization: Bearer <token>`")
@@ -71,12 +64,11 @@ class Tokens:
         except jwt.PyJWTError as error:
             raise Unauthorized("the token is not valid: {error}", error=str(error)) from None
         member_id = claims.get("member_id")
-        actor = Actor(
+        return Actor(
             f"member:{member_id}" if member_id else f"operator:{claims['sub']}",
             member_id,
             frozenset(claims.get("roles", ())),
         )
-        return actor, frozenset(claims.get("scope", "").split())
 
     def _key(self, kid: str) -> jwt.PyJWK:
         changed = self._file.stat().st_mtime_ns
@@ -136,7 +128,6 @@ class Issuer:
         *,
         member_id: str | None = None,
         roles: tuple[str, ...] = (),
-        scope: str = "",
         audience: str = "alliance",
         seconds: int = 900,
     ) -> str:
@@ -146,7 +137,6 @@ class Issuer:
             "aud": audience,
             "sub": subject,
             "exp": int(time.time()) + seconds,
-            "scope": scope,
             "roles": list(roles),
         }
         if member_id:

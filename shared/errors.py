@@ -59,20 +59,26 @@ class NotYours(Refused):
     title = "Not yours to do"
 
 
+class PreconditionRequired(Refused):
+    """A change must say which version it was decided on (RFC 6585)."""
+
+    status = 428
+    title = "If-Match is needed"
+
+
 class VersionConflict(Refused):
     """Someone else changed it first; `current_version` is what it is now."""
 
     status = 409
     title = "Changed meanwhile"
 
-    def __init__(self, what: str, key: str, current: int, given: int | None = None) -> None:
+    def __init__(self, what: str, key: str, current: int, given: list[int]) -> None:
         super().__init__(
-            "{what} {key} was changed meanwhile: its version is {current_version}"
-            + (", you saw {given}" if given is not None else ""),
+            "{what} {key} was changed meanwhile: its version is {current_version}, you saw {given}",
             what=what,
             key=key,
             current_version=current,
-            given=given,
+            given=given if len(given) > 1 else given[0],
         )
 
 

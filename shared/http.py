@@ -1,31 +1,35 @@
-"""HTTP for every service: one transaction per request, idempotent POSTs.
+"""HTTP commands for every service: one transaction per request, idempotent POSTs.
 
 A `CommandRoute` runs its whole endpoint inside the transaction: it is run again after a write
 conflict, and its answer is stored under the Idempotency-Key in the same transaction, so the same
-key gives the same answer for ever and does the work once.
+key gives the same answer for ever and does the work once. What is read is in reading.py.
 """
 
 import hashlib
 import re
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 
 from shared import crash
 from shared.actor import Actor, Cause, new_correlation
-from shared.auth import Forbidden, Tokens
-from shared.errors import InvalidInput, NotFound, Refused
-from shared.log import Folded, Records, State, held
+from shared.auth import Tokens
+from shared.errors import InvalidInput, Refused
+from shared.limiting import Limits
+from shared.log import Records
 from shared.mongo import DuplicateKeyError, Session, Store
-from shared.uow import UnitOfWork
+from shared.roles import roles_for
+from shared.uow import IfMatch, UnitOfWork
 
 IDEMPOTENCY = "requests"
+DRY_RUN = "dry-run"
 _KEY = re.compile(r"^[\x21-\x7e]{8,200}$")
+_ETAG = re.compile(r'(?:W/)?"(\d{1,15})"')
+_ETAGS = re.compile(rf"{_ETAG.pattern}(\s*,\s*{_ETAG.pattern})*")
 
-S = TypeVar("S", bound=State)
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -43,28 +47,43 @@ class IdempotencyKeyReused(Refused):
     title = "The Idempotency-Key belongs to another request"
 
 
+class Forbidden(Refused):
+    """The token is valid, and none of its roles may do this."""
+
+    status = 403
+    title = "Your roles do not allow this"
+
+
 class CommandRoute(APIRoute):
-    """A route whose endpoint changes state: inside one transaction, with an idempotency key."""
+    """A route whose endpoint changes state: inside one transaction, with an idempotency key.
+
+    Who may use it stands in roles.py under the endpoint's name.
+    """
 
     def get_route_handler(self) -> Endpoint:
         endpoint = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
             if request.method == "GET":
+                limits: Limits = request.app.state.limits
+                limits.read(request.client.host if request.client else "")
                 return await endpoint(request)
-            return await _in_transaction(request, endpoint)
+            return await _in_transaction(request, endpoint, self.name)
 
         return handle
 
 
-async def _in_transaction(request: Request, endpoint: Endpoint) -> Response:
+async def _in_transaction(request: Request, endpoint: Endpoint, command: str) -> Response:
     state = request.app.state
     store: Store = state.store
     tokens: Tokens = state.tokens
     records: Records = state.records
-    actor, scopes = tokens.actor(request.headers.get("authorization"))
-    request.state.scopes = scopes
-    key = _idempotency_key(request, actor)
+    limits: Limits = state.limits
+    actor = tokens.actor(request.headers.get("authorization"))
+    limits.command(actor.name)
+    _must_be_allowed(actor, command)
+    dry_run = _dry_run(request)
+    key = None if dry_run else _idempotency_key(request, actor)
     fingerprint = await _fingerprint(request)
     correlation = request.headers.get("x-correlation-id", "")
     cause = Cause(correlation if _KEY.match(correlation) else new_correlation())
@@ -74,6 +93,7 @@ async def _in_transaction(request: Request, endpoint: Endpoint) -> Response:
         if key and (before := await store[IDEMPOTENCY].find_one({"_id": key}, session=session)):
             return _again(before, fingerprint), 0
         uow = UnitOfWork(store, session, records, actor=actor, cause=cause, now=moment)
+        uow.if_match = _revisions(request.headers.get("if-match"))
         request.state.uow = uow
         try:
             response = await endpoint(request)
@@ -82,6 +102,8 @@ async def _in_transaction(request: Request, endpoint: Endpoint) -> Response:
                 error.facts.setdefault("current_version", uow.target_version)
             raise
         await uow.flush()
+        if dry_run:
+            raise _WouldAnswer(response)
         if uow.answered is not None:
             response.headers["ETag"] = f'"{uow.answered}"'
         if key:
@@ -102,6 +124,8 @@ async def _in_transaction(request: Request, endpoint: Endpoint) -> Response:
         try:
             response, recorded = await store.transaction(work)
             break
+        except _WouldAnswer as would:
+            return would.response
         except DuplicateKeyError:  # the same key at the same moment: the other's answer is ours
             if attempt == 3:
                 raise
@@ -110,6 +134,37 @@ async def _in_transaction(request: Request, endpoint: Endpoint) -> Response:
         for wake in state.after_commit:
             wake()
     return response
+
+
+class _WouldAnswer(Exception):
+    """Ends the transaction of a dry run with nothing written."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+        response.status_code = 200
+        response.headers[DRY_RUN] = "true"
+        del response.headers["location"]
+
+
+def _dry_run(request: Request) -> bool:
+    given = request.headers.get(DRY_RUN, "false")
+    if given not in ("true", "false"):
+        raise InvalidInput(
+            DRY_RUN, "this is neither true nor false", given[:100], ["true", "false"]
+        )
+    return given == "true"
+
+
+def _must_be_allowed(actor: Actor, command: str) -> None:
+    allowed = roles_for(command)
+    if actor.roles.isdisjoint(allowed):
+        raise Forbidden(
+            "{command} is for {allowed}; the token has {given}",
+            command=command,
+            allowed=allowed,
+            given=sorted(actor.roles),
+        )
 
 
 def _idempotency_key(request: Request, actor: Actor) -> str | None:
@@ -151,70 +206,46 @@ def _again(before: dict[str, Any], fingerprint: str) -> Response:
     )
 
 
-def writes(scope: str) -> Any:
-    """The dependency of a command's endpoint: its unit of work, if the token holds `scope`."""
-
-    def unit_of_work(
-        request: Request,
-        idempotency_key: Annotated[
-            str | None,
-            Header(description="Required for POST: the same key gives the same answer."),
-        ] = None,
-        if_match: Annotated[
-            str | None,
-            Header(description="The ETag you saw; 409 if it is another by now."),
-        ] = None,
-    ) -> UnitOfWork:
-        if scope not in request.state.scopes:
-            raise Forbidden("the token's scope does not hold {allowed}", allowed=scope)
-        uow: UnitOfWork = request.state.uow
-        uow.if_match = _revision(if_match)
-        return uow
-
-    return Depends(unit_of_work)
+IdempotencyKey = Annotated[
+    str | None, Header(description="Required for POST: the same key gives the same answer.")
+]
+DryRun = Annotated[
+    str | None,
+    Header(description="`true`: answer 200 with what would come of it, and record nothing."),
+]
+IfMatchHeader = Annotated[
+    str | None,
+    Header(description="The ETag you saw: 409 if it is another by now; `*` for whatever it is."),
+]
 
 
-def _revision(if_match: str | None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
+def _acting(
+    request: Request, idempotency_key: IdempotencyKey = None, dry_run: DryRun = None
+) -> UnitOfWork:
+    uow: UnitOfWork = request.state.uow
+    return uow
+
+
+def _changing(
+    uow: Annotated[UnitOfWork, Depends(_acting)], if_match: IfMatchHeader = None
+) -> UnitOfWork:
+    return uow
+
+
+Act = Annotated[UnitOfWork, Depends(_acting)]
+"""The dependency of a command's endpoint: its unit of work."""
+
+Change = Annotated[UnitOfWork, Depends(_changing)]
+"""The same, of a command about a thing that exists: with If-Match, checked by `uow.target`."""
+
+
+def _revisions(if_match: str | None) -> IfMatch:
+    if if_match is None:
         return None
-    found = re.fullmatch(r'(?:W/)?"(\d{1,15})"', if_match.strip())
-    if not found:
+    if if_match.strip() == "*":
+        return "*"
+    if not _ETAGS.fullmatch(if_match.strip()):
         raise InvalidInput(
             "If-Match", "If-Match is not an ETag of ours", if_match[:100], '"<number>"'
         )
-    return int(found.group(1))
-
-
-class Reader:
-    """Reads folded collections for GET; sets the ETag of what it read."""
-
-    def __init__(self, request: Request, response: Response) -> None:
-        self._store: Store = request.app.state.store
-        self._response = response
-
-    async def require(self, collection: Folded[S], key: str) -> S:
-        """One document. Raises NotFound."""
-        document = await self._store[collection.name].find_one({"_id": key})
-        if document is None:
-            raise NotFound(collection.state.what, key)
-        found = held(collection, document)
-        self._response.headers["ETag"] = f'"{found.revision}"'
-        assert found.state is not None
-        return found.state
-
-    async def find(
-        self,
-        collection: Folded[S],
-        query: dict[str, Any],
-        after: str = "",
-        limit: int = 100,
-    ) -> list[S]:
-        """Documents in the order of their ids, those after `after` only, at most `limit`."""
-        paged = {"$and": [query, {"_id": {"$gt": after}}]} if after else query
-        cursor = self._store[collection.name].find(paged).sort("_id", 1).limit(limit)
-        states = [held(collection, d).state for d in await cursor.to_list(None)]
-        return [s for s in states if s is not None]
-
-
-Reads = Annotated[Reader, Depends(Reader)]
-"""The dependency of a reading endpoint."""
+    return frozenset(int(number) for number in _ETAG.findall(if_match))

@@ -23,14 +23,25 @@ TYPE = "urn:alliance:problem:"
 BODY_LIMIT = 1_048_576
 """Most bytes of a request's body."""
 
-_RETRY_AFTER = {503: "2"}
-
 
 class BodyTooLarge(Refused):
     """The body is longer than a command may be."""
 
     status = 413
     title = "Too large"
+
+
+class StoreUnavailable(Refused):
+    """The store does not answer; the request can be repeated with its Idempotency-Key."""
+
+    status = 503
+    title = "Try again soon"
+
+    def __init__(self) -> None:
+        super().__init__("the store does not answer; repeat the request with its Idempotency-Key")
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "2"}
 
 
 class BodyLimit:
@@ -62,8 +73,6 @@ def problem(
     body |= {"detail": translate(detail, language)}
     body |= {k: v for k, v in facts.items() if v is not None}
     headers = {"Content-Language": language, "Vary": "Accept-Language"}
-    if status in _RETRY_AFTER:
-        headers["Retry-After"] = _RETRY_AFTER[status]
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     # ASCII with escapes: what was given may hold half a surrogate pair, which UTF-8 cannot
@@ -117,13 +126,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(StoreAway)
     @app.exception_handler(ConnectionFailure)
     async def away(request: Request, error: Exception) -> Response:
-        return problem(
-            request,
-            503,
-            "store-away",
-            "Try again soon",
-            "the store does not answer; repeat the request with its Idempotency-Key",
-        )
+        return await refused(request, StoreUnavailable())
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:

@@ -25,8 +25,10 @@ from shared.dead_letters import MAX_LETTER, DeadLetters
 from shared.handlers import Handlers
 from shared.inbox import Inbox
 from shared.kafka import BrokerAway, Producer
+from shared.limiting import Limits
 from shared.log import LOG, Records
 from shared.mongo import Session, Store, StoreAway
+from shared.openapi import describe
 from shared.problems import add_problem_handlers
 from shared.relay import Relay, wake_on_inserts
 from shared.settings import Settings
@@ -47,6 +49,7 @@ class Service:
         records: Records,
         *,
         title: str,
+        summary: str,
         routers: Sequence[APIRouter],
         on: Handlers,
         workers: Sequence[Callable[["Service"], Worker]] = (),
@@ -100,7 +103,9 @@ class Service:
         self.app.state.records = records
         self.app.state.tokens = Tokens(settings.jwks_file, settings.issuer, settings.audience)
         self.app.state.after_commit = [self.wake]
+        self.app.state.limits = Limits(settings.commands_per_minute, settings.reads_per_minute)
         add_problem_handlers(self.app)
+        describe(self.app, routers, summary=summary)
         for router in routers:
             self.app.include_router(router)
         self.app.include_router(_health(self))

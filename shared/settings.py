@@ -48,6 +48,12 @@ class Settings(BaseSettings):
         float,
         Field(gt=0, description="How long a request waits for the store before 503."),
     ] = 4.0
+    commands_per_minute: Annotated[
+        int, Field(gt=0, description="Most commands of one actor in a minute; then 429.")
+    ] = 6000
+    reads_per_minute: Annotated[
+        int, Field(gt=0, description="Most reads from one address in a minute; then 429.")
+    ] = 12000
     log_level: Annotated[str, Field(description="Level of the JSON logs.")] = "INFO"
     otlp_endpoint: Annotated[
         str | None,

@@ -8,13 +8,13 @@ log or a folded collection.
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from pymongo import InsertOne, ReplaceOne
 
 from shared import telemetry
 from shared.actor import Actor, Cause, Origin
-from shared.errors import EventTooLarge, NotFound, VersionConflict
+from shared.errors import EventTooLarge, NotFound, PreconditionRequired, VersionConflict
 from shared.events.envelope import LEAF_LIMIT, Envelope, rfc3339
 from shared.events.ids import event_id_after
 from shared.events.registry import Event
@@ -22,6 +22,8 @@ from shared.log import INBOX, LOCK, LOG, Folded, Held, Records, State, entry, he
 from shared.mongo import Session, Store
 
 S = TypeVar("S", bound=State)
+IfMatch = frozenset[int] | Literal["*"] | None
+"""The revisions that the caller has seen of what it changes; `*` for any."""
 
 
 class UnitOfWork:
@@ -43,7 +45,7 @@ class UnitOfWork:
         self.actor = actor
         self.now = now
         self.reacting_to: Envelope | None = None
-        self.if_match: int | None = None
+        self.if_match: IfMatch = None
         self.target_version: int | None = None
         self.answered: int | None = None
         self._cause = cause
@@ -116,15 +118,22 @@ class UnitOfWork:
         ]
 
     async def target(self, collection: Folded[S], key: str) -> S:
-        """The state of the document that the command is about: its revision must be `if_match`,
-        where the caller gave one.
+        """The state of the document that the command is about: the caller must have seen its
+        revision, or say that any will do.
 
-        Raises NotFound and VersionConflict.
+        Raises NotFound, PreconditionRequired and VersionConflict.
         """
         state = await self.require(collection, key)
         current = self.target_version = self.revision(collection, key)
-        if self.if_match not in (None, current):
-            raise VersionConflict(collection.state.what, key, current, self.if_match)
+        if self.if_match is None:
+            raise PreconditionRequired(
+                "send If-Match with the ETag that you saw of {what} {key}",
+                what=collection.state.what,
+                key=key,
+                field="If-Match",
+            )
+        if self.if_match != "*" and current not in self.if_match:
+            raise VersionConflict(collection.state.what, key, current, sorted(self.if_match))
         return state
 
     def revision(self, collection: Folded[Any], key: str) -> int:

@@ -145,13 +145,5 @@ class System:
         self, subject: str, member_id: str | None = None, roles: tuple[str, ...] = ()
     ) -> dict[str, str]:
         """The header by which a request acts as a member or an operator, for an hour."""
-        token = self.issuer.token(
-            subject, member_id=member_id, roles=roles, scope=SCOPES, seconds=3600
-        )
+        token = self.issuer.token(subject, member_id=member_id, roles=roles, seconds=3600)
         return {"Authorization": f"Bearer {token}"}
-
-
-SCOPES = (
-    "members:write projects:write projects:verify matching:write matching:rates notify:contacts"
-)
-"""Every scope: in the local stack a token says who acts, and the rules say what they may."""

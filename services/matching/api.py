@@ -1,27 +1,33 @@
 """HTTP of matching."""
 
-from typing import Annotated
-
 from fastapi import APIRouter, Response
 
 from services.matching import commands
 from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
-from services.matching.matches import Coverage, Match, MatchStatus
-from services.matching.model import Pledge, Rates
+from services.matching.matches import Coverage, Match, MatchClosed, MatchStatus
+from services.matching.model import (
+    NotAPartner,
+    Pledge,
+    PledgeClosed,
+    PledgeCommitted,
+    PledgeStatus,
+    Rates,
+)
 from services.matching.store import all_matches, coverages, pledges, rates
+from shared.errors import NotFound
+from shared.events.facts import Katottg, ProjectSector
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RatesId
 from shared.events.matching import Explanation
-from shared.http import CommandRoute, Reads, writes
-from shared.uow import UnitOfWork
+from shared.http import Act, Change, CommandRoute
+from shared.openapi import refuses
+from shared.reading import Lists, Reads
 
 router = APIRouter(route_class=CommandRoute, tags=["matching"])
 
-Writes = Annotated[UnitOfWork, writes("matching:write")]
-SetsRates = Annotated[UnitOfWork, writes("matching:rates")]
-
 
 @router.post("/pledges", status_code=201)
-async def make_pledge(body: MakePledge, uow: Writes, response: Response) -> Pledge:
+@refuses(NotFound, NotAPartner)
+async def make_pledge(body: MakePledge, uow: Act, response: Response) -> Pledge:
     """Pledge something, as an admitted partner; not binding until matched and agreed."""
     pledge = await commands.make_pledge(body, uow)
     response.headers["Location"] = f"/pledges/{pledge.id}"
@@ -29,37 +35,42 @@ async def make_pledge(body: MakePledge, uow: Writes, response: Response) -> Pled
 
 
 @router.post("/pledges/{pledge_id}/amendments", status_code=201)
-async def amend_pledge(pledge_id: PledgeId, body: AmendPledge, uow: Writes) -> Pledge:
+@refuses(PledgeClosed, PledgeCommitted)
+async def amend_pledge(pledge_id: PledgeId, body: AmendPledge, uow: Change) -> Pledge:
     """Change the amounts; proposals that no longer fit are released."""
     return await commands.amend_pledge(pledge_id, body, uow)
 
 
 @router.post("/pledges/{pledge_id}/withdrawal", status_code=201)
-async def withdraw_pledge(pledge_id: PledgeId, body: Because, uow: Writes) -> Pledge:
+@refuses(PledgeClosed)
+async def withdraw_pledge(pledge_id: PledgeId, body: Because, uow: Change) -> Pledge:
     """Take back what is not agreed."""
     return await commands.withdraw_pledge(pledge_id, body, uow)
 
 
 @router.post("/matches/{match_id}/acceptances", status_code=201)
-async def accept_match(match_id: MatchId, uow: Writes) -> Match:
+@refuses(MatchClosed)
+async def accept_match(match_id: MatchId, uow: Change) -> Match:
     """Say yes to a proposal; when both sides have, it is agreed."""
     return await commands.accept_match(match_id, uow)
 
 
 @router.post("/matches/{match_id}/declines", status_code=201)
-async def decline_match(match_id: MatchId, body: Because, uow: Writes) -> Match:
+@refuses(MatchClosed)
+async def decline_match(match_id: MatchId, body: Because, uow: Change) -> Match:
     """Say no to a proposal."""
     return await commands.decline_match(match_id, body, uow)
 
 
 @router.post("/matches/{match_id}/deliveries", status_code=201)
-async def deliver(match_id: MatchId, body: Deliver, uow: Writes) -> Match:
+@refuses(MatchClosed)
+async def deliver(match_id: MatchId, body: Deliver, uow: Change) -> Match:
     """Confirm what arrived, as the need's authority."""
     return await commands.deliver(match_id, body, uow)
 
 
 @router.post("/rates", status_code=201)
-async def set_rates(body: SetRates, uow: SetsRates, response: Response) -> Rates:
+async def set_rates(body: SetRates, uow: Act, response: Response) -> Rates:
     """Record exchange rates, as an operator."""
     recorded = await commands.set_rates(body, uow)
     response.headers["Location"] = f"/rates/{recorded.id}"
@@ -74,10 +85,20 @@ async def get_pledge(pledge_id: PledgeId, read: Reads) -> Pledge:
 
 @router.get("/pledges")
 async def list_pledges(
-    read: Reads, partner_id: MemberId | None = None, after: str = ""
+    page: Lists,
+    partner_id: MemberId | None = None,
+    status: PledgeStatus | None = None,
+    territory: Katottg | None = None,
+    sector: ProjectSector | None = None,
 ) -> list[Pledge]:
-    """Pledges in the order they were made, 100 at a time."""
-    return await read.find(pledges, {"partner_id": partner_id} if partner_id else {}, after)
+    """Pledges in the order they were made; a territory or sector finds those earmarked for it."""
+    asked = {
+        "partner_id": partner_id,
+        "status": status,
+        "earmark.territories": territory,
+        "earmark.sectors": sector,
+    }
+    return await page.find(pledges, asked)
 
 
 @router.get("/matches/{match_id}")
@@ -94,15 +115,22 @@ async def explain_match(match_id: MatchId, read: Reads) -> Explanation:
 
 @router.get("/matches")
 async def list_matches(
-    read: Reads,
+    page: Lists,
     need_id: NeedId | None = None,
     pledge_id: PledgeId | None = None,
+    partner_id: MemberId | None = None,
+    authority_id: MemberId | None = None,
     status: MatchStatus | None = None,
-    after: str = "",
 ) -> list[Match]:
-    """Matches in the order of their ids, 100 at a time."""
-    asked = {"need_id": need_id, "pledge_id": pledge_id, "status": status}
-    return await read.find(all_matches, {k: v for k, v in asked.items() if v is not None}, after)
+    """Matches in the order of their ids."""
+    asked = {
+        "need_id": need_id,
+        "pledge_id": pledge_id,
+        "partner_id": partner_id,
+        "authority_id": authority_id,
+        "status": status,
+    }
+    return await page.find(all_matches, asked)
 
 
 @router.get("/coverages/{need_id}")

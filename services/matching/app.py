@@ -10,6 +10,7 @@ app = Service(
     MatchingSettings.load(),
     RECORDS,
     title="Matching",
+    summary="What partners pledge, and which part of it serves which need.",
     routers=[api.router],
     on=on,
     workers=[rounds.worker, rounds.expiry],

@@ -50,6 +50,9 @@ class Balance(State):
         return self.pledged - self.reserved - gone
 
 
+PledgeStatus = Literal["open", "withdrawn", "expired"]
+
+
 class Pledge(State):
     """What one partner offers."""
 
@@ -57,7 +60,7 @@ class Pledge(State):
 
     id: PledgeId
     partner_id: MemberId
-    status: Literal["open", "withdrawn", "expired"]
+    status: PledgeStatus
     title: LocalisedText
     balances: tuple[Balance, ...]
     earmark: Earmark

@@ -6,4 +6,11 @@ from services.members.settings import MembersSettings
 from services.members.store import RECORDS
 from shared.service import Service
 
-app = Service(MembersSettings.load(), RECORDS, title="Members", routers=[api.router], on=on).app
+app = Service(
+    MembersSettings.load(),
+    RECORDS,
+    title="Members",
+    summary="Who belongs to the alliance, and who is twinned with whom.",
+    routers=[api.router],
+    on=on,
+).app

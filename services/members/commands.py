@@ -105,7 +105,6 @@ async def declare_partnership(command: DeclarePartnership, uow: UnitOfWork) -> P
 
 async def found(command: Found, uow: UnitOfWork) -> list[Member]:
     """Record the founding core members; those that are recorded already stay as they are."""
-    uow.actor.must_be("operator")
     for body in founding.MEMBERS:
         member_id = MemberId(str(uuid5(NAMESPACE_URL, body.organisation_id)))
         if await uow.get(members, member_id) is None:

@@ -21,6 +21,9 @@ PRINCIPLES: tuple[PrincipleCode, ...] = get_args(PrincipleCode)
 PRINCIPLES_VERSION = "2022-06-30"
 
 
+MemberStatus = Literal["applied", "admitted", "rejected"]
+
+
 class Member(State):
     """A body that has applied, and what became of it."""
 
@@ -35,7 +38,7 @@ class Member(State):
     territory: tuple[Katottg, ...] = ()
     nuts: Nuts | None = None
     contact_ref: ContactRef | None = None
-    status: Literal["applied", "admitted", "rejected"]
+    status: MemberStatus
     role: Role | None = None
     endorsed_by: MemberId | None = None
 

@@ -1,6 +1,6 @@
 """HTTP of notify. There is no way to read an address."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Response
 
@@ -9,23 +9,21 @@ from services.notify.commands import SetContact
 from services.notify.model import Notice
 from services.notify.store import notices
 from shared.events.ids import ContactRef, MemberId, NoticeId
-from shared.http import CommandRoute, Reads, writes
-from shared.uow import UnitOfWork
+from shared.http import Act, CommandRoute
+from shared.reading import Lists, Reads
 
 router = APIRouter(route_class=CommandRoute, tags=["notify"])
 
-Writes = Annotated[UnitOfWork, writes("notify:contacts")]
-
 
 @router.put("/contacts/{contact_ref}", status_code=204)
-async def set_contact(contact_ref: ContactRef, body: SetContact, uow: Writes) -> Response:
+async def set_contact(contact_ref: ContactRef, body: SetContact, uow: Act) -> Response:
     """Write a contact's address, language and time zone into the vault."""
     await commands.set_contact(contact_ref, body, uow)
     return Response(status_code=204)
 
 
 @router.delete("/contacts/{contact_ref}", status_code=204)
-async def erase_contact(contact_ref: ContactRef, uow: Writes) -> Response:
+async def erase_contact(contact_ref: ContactRef, uow: Act) -> Response:
     """Erase a contact from the vault."""
     await commands.erase_contact(contact_ref, uow)
     return Response(status_code=204)
@@ -39,11 +37,9 @@ async def get_notice(notice_id: NoticeId, read: Reads) -> Notice:
 
 @router.get("/notices")
 async def list_notices(
-    read: Reads,
+    page: Lists,
     recipient_id: MemberId | None = None,
     status: Literal["queued", "sent", "failed"] | None = None,
-    after: str = "",
 ) -> list[Notice]:
-    """Notices in the order of their ids, 100 at a time; `after` is the last id you have."""
-    query = {"recipient_id": recipient_id, "status": status}
-    return await read.find(notices, {k: v for k, v in query.items() if v}, after)
+    """Notices in the order of their ids."""
+    return await page.find(notices, {"recipient_id": recipient_id, "status": status})

@@ -10,6 +10,7 @@ app = Service(
     NotifySettings.load(),
     RECORDS,
     title="Notify",
+    summary="Who was told what, and where they are reached.",
     routers=[api.router],
     on=on,
     workers=[sender.worker],

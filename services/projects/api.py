@@ -1,7 +1,5 @@
 """HTTP of projects."""
 
-from typing import Annotated
-
 from fastapi import APIRouter, Response
 
 from services.projects import commands
@@ -16,21 +14,29 @@ from services.projects.commands import (
     VerifyCompletion,
     WithdrawNeed,
 )
-from services.projects.model import Need, Status
+from services.projects.model import (
+    Need,
+    NeedClosed,
+    NeedCommitted,
+    NotAnAuthority,
+    NothingAgreed,
+    NotIndependent,
+    Status,
+)
 from services.projects.store import needs
-from shared.events.facts import Katottg, ProjectSector
+from shared.errors import NotFound
+from shared.events.facts import Katottg, ProjectSector, sectors_below
 from shared.events.ids import MemberId, NeedId
-from shared.http import CommandRoute, Reads, writes
-from shared.uow import UnitOfWork
+from shared.http import Act, Change, CommandRoute
+from shared.openapi import refuses
+from shared.reading import Lists, Reads
 
 router = APIRouter(route_class=CommandRoute, tags=["projects"])
 
-Writes = Annotated[UnitOfWork, writes("projects:write")]
-Verifies = Annotated[UnitOfWork, writes("projects:verify")]
-
 
 @router.post("/needs", status_code=201)
-async def post_need(body: PostNeed, uow: Writes, response: Response) -> Need:
+@refuses(NotFound, NotAnAuthority)
+async def post_need(body: PostNeed, uow: Act, response: Response) -> Need:
     """Post a need, as a Ukrainian authority."""
     need = await commands.post_need(body, uow)
     response.headers["Location"] = f"/needs/{need.id}"
@@ -38,55 +44,64 @@ async def post_need(body: PostNeed, uow: Writes, response: Response) -> Need:
 
 
 @router.post("/needs/{need_id}/amendments", status_code=201)
-async def amend_need(need_id: NeedId, body: AmendNeed, uow: Writes) -> Need:
+@refuses(NeedClosed, NeedCommitted)
+async def amend_need(need_id: NeedId, body: AmendNeed, uow: Change) -> Need:
     """Change lines or urgency of a need; a line can't shrink below what is agreed."""
     return await commands.amend_need(need_id, body, uow)
 
 
 @router.post("/needs/{need_id}/withdrawal", status_code=201)
-async def withdraw_need(need_id: NeedId, body: WithdrawNeed, uow: Writes) -> Need:
+@refuses(NeedClosed, NeedCommitted)
+async def withdraw_need(need_id: NeedId, body: WithdrawNeed, uow: Change) -> Need:
     """Ask for it no more; open proposals are released."""
     return await commands.withdraw_need(need_id, body, uow)
 
 
 @router.post("/needs/{need_id}/start", status_code=201)
-async def start_project(need_id: NeedId, body: StartProject, uow: Writes) -> Need:
+@refuses(NeedClosed, NothingAgreed)
+async def start_project(need_id: NeedId, body: StartProject, uow: Change) -> Need:
     """Begin work: at least one match must be agreed."""
     return await commands.start_project(need_id, body, uow)
 
 
 @router.post("/needs/{need_id}/suspension", status_code=201)
-async def suspend_project(need_id: NeedId, body: SuspendProject, uow: Writes) -> Need:
+@refuses(NeedClosed)
+async def suspend_project(need_id: NeedId, body: SuspendProject, uow: Change) -> Need:
     """Say that work stands still, and why; the need is not matched meanwhile."""
     return await commands.suspend_project(need_id, body, uow)
 
 
 @router.post("/needs/{need_id}/resumption", status_code=201)
-async def resume_project(need_id: NeedId, body: Because, uow: Writes) -> Need:
+@refuses(NeedClosed)
+async def resume_project(need_id: NeedId, body: Because, uow: Change) -> Need:
     """Say that work goes on."""
     return await commands.resume_project(need_id, body, uow)
 
 
 @router.post("/needs/{need_id}/cancellation", status_code=201)
-async def cancel_project(need_id: NeedId, body: Because, uow: Writes) -> Need:
+@refuses(NeedClosed)
+async def cancel_project(need_id: NeedId, body: Because, uow: Change) -> Need:
     """Give the project up; matches of which nothing was delivered are released."""
     return await commands.cancel_project(need_id, body, uow)
 
 
 @router.post("/needs/{need_id}/milestones", status_code=201)
-async def record_milestone(need_id: NeedId, body: RecordMilestone, uow: Writes) -> Need:
+@refuses(NeedClosed)
+async def record_milestone(need_id: NeedId, body: RecordMilestone, uow: Change) -> Need:
     """Record a milestone's status."""
     return await commands.record_milestone(need_id, body, uow)
 
 
 @router.post("/needs/{need_id}/completion", status_code=201)
-async def complete_project(need_id: NeedId, body: CompleteProject, uow: Writes) -> Need:
+@refuses(NeedClosed)
+async def complete_project(need_id: NeedId, body: CompleteProject, uow: Change) -> Need:
     """End the work; say why where the final scope is not the planned one."""
     return await commands.complete_project(need_id, body, uow)
 
 
 @router.post("/needs/{need_id}/verification", status_code=201)
-async def verify_completion(need_id: NeedId, body: VerifyCompletion, uow: Verifies) -> Need:
+@refuses(NeedClosed, NotIndependent)
+async def verify_completion(need_id: NeedId, body: VerifyCompletion, uow: Change) -> Need:
     """Say what an independent monitor found."""
     return await commands.verify_completion(need_id, body, uow)
 
@@ -99,18 +114,17 @@ async def get_need(need_id: NeedId, read: Reads) -> Need:
 
 @router.get("/needs")
 async def list_needs(
-    read: Reads,
+    page: Lists,
     status: Status | None = None,
     sector: ProjectSector | None = None,
     territory: Katottg | None = None,
     authority_id: MemberId | None = None,
-    after: str = "",
 ) -> list[Need]:
-    """Needs in the order of their ids, 100 at a time; a territory's code finds all below it."""
+    """Needs in the order of their ids; a territory's or sector's code finds all below it."""
     asked = {
         "status": status,
-        "sector": sector,
+        "sector": {"$in": sectors_below(sector)} if sector else None,
         "territory": territory,
         "authority_id": authority_id,
     }
-    return await read.find(needs, {k: v for k, v in asked.items() if v is not None}, after)
+    return await page.find(needs, asked)

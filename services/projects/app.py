@@ -6,4 +6,11 @@ from services.projects.settings import ProjectsSettings
 from services.projects.store import RECORDS
 from shared.service import Service
 
-app = Service(ProjectsSettings.load(), RECORDS, title="Projects", routers=[api.router], on=on).app
+app = Service(
+    ProjectsSettings.load(),
+    RECORDS,
+    title="Projects",
+    summary="What Ukrainian authorities need, and the projects it becomes.",
+    routers=[api.router],
+    on=on,
+).app

@@ -7,7 +7,7 @@ that owns it (an active currency, a code that exists); what was once recorded pa
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -196,6 +196,12 @@ ProjectSector = Literal[
     "naturalResources.floodProtection",
 ]
 """OC4IDS code list `projectSector`; a code before a dot holds those below it."""
+
+
+def sectors_below(sector: ProjectSector) -> list[str]:
+    """A sector's code and those it holds: `transport` holds `transport.road`."""
+    return [s for s in get_args(ProjectSector) if s == sector or s.startswith(f"{sector}.")]
+
 
 ProjectType = Literal[
     "construction", "rehabilitation", "replacement", "expansion", "decommissioning"

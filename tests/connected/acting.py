@@ -81,13 +81,14 @@ class Acting:
 
         Headers by name, `_` for `-`.
         """
-        roles = ("operator",) if who == "operator" else ("member", "monitor")
+        roles = ("operator",) if who == "operator" else ("core", "member", "monitor")
         return await self._http.post(
             self.system.url(service) + path,
             json=body,
             headers={
                 **self.system.authorization(who, self.ids.get(who), roles),
                 "Idempotency-Key": key or str(uuid4()),
+                "If-Match": "*",
                 **{name.replace("_", "-"): value for name, value in headers.items()},
             },
         )

@@ -169,7 +169,7 @@ async def test_a_key_that_is_not_usable_is_refused(acting: Acting, bad: str) -> 
 async def test_a_wrong_token_is_refused(acting: Acting) -> None:
     """None, garbage, another's signature, another audience, an old one: 401, and how to do it."""
     issuer, member = acting.system.issuer, acting.ids["irpin"]
-    good = issuer.token("irpin", member_id=member, scope="projects:write")
+    good = issuer.token("irpin", member_id=member, roles=("member",))
     head, claims, signature = good.split(".")
     before = posted(acting)
     for wrong in (
@@ -179,8 +179,8 @@ async def test_a_wrong_token_is_refused(acting: Acting) -> None:
         "Basic aXJwaW46c2VjcmV0",
         f"Bearer {head}.{claims}.{'A' * len(signature)}",
         f"Bearer {head}.{claims}.",
-        "Bearer " + issuer.token("irpin", scope="projects:write", audience="another"),
-        "Bearer " + issuer.token("irpin", scope="projects:write", seconds=-60),
+        "Bearer " + issuer.token("irpin", roles=("member",), audience="another"),
+        "Bearer " + issuer.token("irpin", roles=("member",), seconds=-60),
     ):
         answer = await acting._http.post(
             acting.system.url("projects") + "/needs",
@@ -192,17 +192,15 @@ async def test_a_wrong_token_is_refused(acting: Acting) -> None:
     assert posted(acting) == before
 
 
-async def test_a_token_without_the_scope_is_refused(acting: Acting) -> None:
-    """403, naming the scope that is needed."""
-    token = acting.system.issuer.token(
-        "irpin", member_id=acting.ids["irpin"], scope="matching:write members:write"
-    )
+async def test_a_token_without_the_role_is_refused(acting: Acting) -> None:
+    """403, naming the roles that may do it."""
+    token = acting.system.issuer.token("irpin", member_id=acting.ids["irpin"], roles=("monitor",))
     answer = await acting._http.post(
         acting.system.url("projects") + "/needs",
         json=acting.a_need(),
         headers={"Authorization": f"Bearer {token}", "Idempotency-Key": key()},
     )
-    assert is_problem(answer, 403, "forbidden")["allowed"] == "projects:write"
+    assert is_problem(answer, 403, "forbidden")["allowed"] == ["member"]
 
 
 async def test_what_is_another_s_is_refused(acting: Acting) -> None:

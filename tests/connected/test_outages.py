@@ -78,7 +78,7 @@ def _not_as_said(answer: httpx.Response) -> str:
         answer.status_code == 503
         and answer.headers["content-type"] == "application/problem+json"
         and answer.headers.get("retry-after", "").isdigit()
-        and answer.json()["type"] == "urn:alliance:problem:store-away"
+        and answer.json()["type"] == "urn:alliance:problem:store-unavailable"
     )
     return "" if good else f"{answer.status_code} {dict(answer.headers)} {answer.text}"
 

@@ -7,7 +7,7 @@ from services.matching import commands, handlers
 from services.matching.commands import AmendPledge, Because, Deliver, SetRates
 from services.matching.matches import Coverage, MatchClosed
 from services.matching.model import NotAPartner, PledgeCommitted
-from shared.errors import InvalidInput, NotFound, NotYours
+from shared.errors import InvalidInput, NotFound
 from shared.events.facts import RequirementLine
 from shared.events.ids import MemberId, NeedId
 from shared.events.projects import (
@@ -383,16 +383,6 @@ def test_accepting_after_the_other_side_declined_gives_no_offer() -> None:
 def the_rates(day: str = "2023-08-31", rate: str = "40") -> SetRates:
     """Rates of a day."""
     return SetRates.model_validate({"date": day, "source": "ECB", "per_eur": {"UAH": rate}})
-
-
-def test_only_an_operator_sets_rates() -> None:
-    """A member that could would make its own money dearer."""
-    story = Story()
-    with pytest.raises(NotYours):
-        story.do(commands.set_rates, the_rates(), by=CASCAIS)
-    with pytest.raises(InvalidInput):
-        story.do(commands.set_rates, the_rates(rate="0"), roles=["operator"])
-    assert story.names() == []
 
 
 def test_day_that_is_in_no_calendar_is_not_even_a_command() -> None:

@@ -1,11 +1,8 @@
 """The founding core members: data, loaded once."""
 
-import pytest
-
 from services.members import commands, founding, model
 from services.members.commands import Found
 from services.members.store import RECORDS
-from shared.errors import NotYours
 from shared.events.ids import ContactRef
 from tests.given import Notebook, an_id
 from tests.members.samples import core_of_ukraine
@@ -58,11 +55,3 @@ def test_contact_of_a_founding_member_is_found_by_its_organisation_id() -> None:
         commands.found, Found(contacts={"XI-ALLIANCE-AUC": contact}), roles=["operator"]
     )
     assert {m.contact_ref for m in members} == {contact, None}
-
-
-def test_only_an_operator_loads_the_founding_members() -> None:
-    """A member cannot."""
-    book = Notebook(RECORDS)
-    with pytest.raises(NotYours):
-        book.do(commands.found, Found(), by=core_of_ukraine().id)
-    assert book.recorded() == 0

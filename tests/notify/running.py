@@ -86,7 +86,7 @@ class Notify:
         self.issuer.write_jwks(self.jwks)
         self.process = stack.process("notify", [])
         self.db = MongoClient[dict[str, Any]](stack.addresses.mongodb)["notify"]
-        token = self.issuer.token("operator", roles=("operator",), scope="notify:contacts")
+        token = self.issuer.token("operator", roles=("operator",))
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}",
             headers={"Authorization": f"Bearer {token}"},

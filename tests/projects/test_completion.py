@@ -10,7 +10,7 @@ from services.projects.commands import CompleteProject, VerifyCompletion
 from services.projects.knowledge import Authority
 from services.projects.model import NeedClosed, NotIndependent
 from services.projects.store import RECORDS
-from shared.errors import InvalidInput, NotYours
+from shared.errors import InvalidInput
 from shared.events.ids import MatchId, PledgeId
 from shared.events.matching import MatchAgreed
 from shared.events.members import MemberAdmitted, MemberApplied
@@ -165,16 +165,6 @@ def book_with_a_completion() -> Notebook:
     ):
         book.fold(event)
     return book
-
-
-def test_only_a_caller_in_the_role_of_a_monitor_verifies() -> None:
-    """An admitted member without the role is refused, with it is not."""
-    book = book_with_a_completion()
-    finding = VerifyCompletion(finding="confirmed", report="seen")
-    with pytest.raises(NotYours):
-        book.do(commands.verify_completion, NEED, finding, by=MONITOR)
-    after = book.do(commands.verify_completion, NEED, finding, by=MONITOR, roles=["monitor"])
-    assert after.status == "completed"
 
 
 def test_donor_that_joined_after_the_start_is_no_independent_monitor() -> None:

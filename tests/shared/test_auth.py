@@ -56,22 +56,16 @@ def refused(tokens: Tokens, authorization: str | None) -> str:
     return caught.value.detail()
 
 
-def test_members_token_gives_member_roles_and_scopes(issuer: Issuer, tokens: Tokens) -> None:
-    """The actor is the member it acts for; scopes are a set."""
-    token = issuer.token(
-        "portal", member_id=MEMBER, roles=("monitor",), scope="projects:write matching:write"
-    )
-    actor, scopes = tokens.actor(f"Bearer {token}")
+def test_members_token_gives_member_and_roles(issuer: Issuer, tokens: Tokens) -> None:
+    """The actor is the member it acts for, with the token's roles."""
+    token = issuer.token("portal", member_id=MEMBER, roles=("monitor",))
+    actor = tokens.actor(f"Bearer {token}")
     assert actor == Actor(f"member:{MEMBER}", MEMBER, frozenset({"monitor"}))
-    assert scopes == {"projects:write", "matching:write"}
 
 
 def test_operators_token_names_the_operator_and_no_member(issuer: Issuer, tokens: Tokens) -> None:
-    """Without member_id the subject acts; without scope it may do nothing."""
-    assert tokens.actor(f"bearer {issuer.token('kyiv-desk')}") == (
-        Actor("operator:kyiv-desk"),
-        frozenset(),
-    )
+    """Without member_id the subject acts; without a role it may do nothing."""
+    assert tokens.actor(f"bearer {issuer.token('kyiv-desk')}") == Actor("operator:kyiv-desk")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +98,7 @@ def test_claim_that_is_wrong_or_absent_is_refused_and_named(
 
 def test_clocks_may_differ_by_the_leeway(issuer: Issuer, tokens: Tokens) -> None:
     """A token that expired a second ago is taken."""
-    actor, _ = tokens.actor(f"Bearer {signed(issuer, exp=int(time.time()) - 1)}")
+    actor = tokens.actor(f"Bearer {signed(issuer, exp=int(time.time()) - 1)}")
     assert actor.name == "operator:cli"
 
 
@@ -198,14 +192,14 @@ def test_keys_are_rotated_by_rewriting_the_file(
     file = tmp_path / "jwks.json"
     new = Issuer(tmp_path / "new.pem", ISSUER)
     old_token, new_token = f"Bearer {issuer.token('old')}", f"Bearer {new.token('new')}"
-    assert tokens.actor(old_token)[0].name == "operator:old"
+    assert tokens.actor(old_token).name == "operator:old"
     refused(tokens, new_token)
     rewrite(file, {"keys": issuer.jwks["keys"] + new.jwks["keys"]})
-    assert tokens.actor(old_token)[0].name == "operator:old"
-    assert tokens.actor(new_token)[0].name == "operator:new"
+    assert tokens.actor(old_token).name == "operator:old"
+    assert tokens.actor(new_token).name == "operator:new"
     rewrite(file, new.jwks)
     refused(tokens, old_token)
-    assert tokens.actor(new_token)[0].name == "operator:new"
+    assert tokens.actor(new_token).name == "operator:new"
 
 
 def test_symmetric_key_in_the_file_does_not_open_another_algorithm(
@@ -225,7 +219,7 @@ def test_key_of_another_kind_does_not_lock_the_good_ones_out(
     """A JWKS file may hold keys for others; ours still work."""
     key = {"kty": "oct", "kid": "others", "k": part(b"s" * 32), "alg": "HS256"}
     rewrite(tmp_path / "jwks.json", {"keys": [key, *issuer.jwks["keys"]]})
-    assert tokens.actor(f"Bearer {issuer.token('cli')}")[0].name == "operator:cli"
+    assert tokens.actor(f"Bearer {issuer.token('cli')}").name == "operator:cli"
 
 
 def test_half_written_key_file_leaves_the_old_keys_in_force(
@@ -238,7 +232,7 @@ def test_half_written_key_file_leaves_the_old_keys_in_force(
     later = file.stat().st_mtime_ns + 1_000_000_000
     file.write_text('{"keys": [')
     os.utime(file, ns=(later, later))
-    assert tokens.actor(token)[0].name == "operator:cli"
+    assert tokens.actor(token).name == "operator:cli"
 
 
 def test_issuers_key_file_is_the_owners_alone_and_is_kept(tmp_path: Path, issuer: Issuer) -> None:

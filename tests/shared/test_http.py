@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from shared.auth import Issuer, Tokens
 from shared.errors import InvalidInput, NotFound, VersionConflict
 from shared.events.facts import Line1, Money
-from shared.http import CommandRoute, writes
+from shared.http import Act, CommandRoute
+from shared.limiting import Limits
 from shared.mongo import StoreAway
 from shared.problems import BODY_LIMIT, add_problem_handlers
-from shared.uow import UnitOfWork
 
 
 class Offer(BaseModel):
@@ -32,6 +32,7 @@ def an_app(tokens: Tokens) -> FastAPI:
     app = FastAPI()
     app.state.tokens = tokens
     app.state.store = app.state.records = None
+    app.state.limits = Limits(commands=20, reads=20)
     add_problem_handlers(app)
     commands = APIRouter(route_class=CommandRoute)
 
@@ -47,14 +48,14 @@ def an_app(tokens: Tokens) -> FastAPI:
     async def raises(what: str) -> None:
         raise {
             "not-found": NotFound("need", "N1"),
-            "conflict": VersionConflict("need", "N1", current=3, given=2),
+            "conflict": VersionConflict("need", "N1", current=3, given=[2]),
             "field": InvalidInput("/lines/0/amount", "is more than is left", "600", "500"),
             "away": StoreAway("mongodb.internal:27017"),
             "unforeseen": RuntimeError("the password is swordfish"),
         }[what]
 
     @commands.post("/commands", status_code=201)
-    async def command(body: Offer, uow: Annotated[UnitOfWork, writes("projects:write")]) -> None:
+    async def post_need(body: Offer, uow: Act) -> None:
         raise AssertionError("no test here reaches the transaction")
 
     app.include_router(commands)
@@ -200,7 +201,7 @@ def test_command_without_a_valid_token_is_401(
 
 def as_operator(issuer: Issuer, **more: str) -> dict[str, str]:
     """Headers with a good token."""
-    token = issuer.token("desk", scope="projects:write")
+    token = issuer.token("desk", roles=("member",))
     return {"authorization": f"Bearer {token}", "content-type": "application/json", **more}
 
 
@@ -245,7 +246,7 @@ def test_refusal_carries_the_values_that_explain_it(client: TestClient) -> None:
 def test_store_away_is_503_with_when_to_try_again(client: TestClient) -> None:
     """The answer says nothing was decided, and no address of ours."""
     response = client.get("/raises/away")
-    answer = problem(response, 503, "store-away")
+    answer = problem(response, 503, "store-unavailable")
     assert response.headers["retry-after"] == "2"
     assert "mongodb.internal" not in str(answer)
 
@@ -254,3 +255,47 @@ def test_what_nobody_foresaw_says_nothing_of_the_inside(client: TestClient) -> N
     """500, and the error's own words stay in the log."""
     answer = problem(client.get("/raises/unforeseen"), 500, "unforeseen")
     assert "swordfish" not in str(answer)
+
+
+def test_too_many_requests_are_told_when_to_come_back(client: TestClient, issuer: Issuer) -> None:
+    """Twenty a minute are allowed here: the next is 429 with Retry-After, for this actor only."""
+    headers = as_operator(issuer)
+    kinds = [client.post("/commands", json={}, headers=headers).status_code for _ in range(21)]
+    assert kinds == [400] * 20 + [429]
+    answer = client.post("/commands", json={}, headers=headers)
+    found = problem(answer, 429, "too-many-requests")
+    assert found["allowed"] == 20
+    assert 1 <= int(answer.headers["retry-after"]) == found["retry_after"] <= 61
+    other = issuer.token("another desk", roles=("member",))
+    another = client.post("/commands", json={}, headers={"authorization": f"Bearer {other}"})
+    problem(another, 400, "idempotency-key-missing")
+
+
+def test_a_role_that_may_not_is_told_which_may(client: TestClient, issuer: Issuer) -> None:
+    """403 before anything is read of the body."""
+    token = issuer.token("desk", roles=("operator", "auditor"))
+    response = client.post("/commands", content=b"{", headers={"authorization": f"Bearer {token}"})
+    answer = problem(response, 403, "forbidden")
+    assert (answer["allowed"], answer["given"]) == (["member"], ["auditor", "operator"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "language", "title"),
+    [
+        ("uk", "uk", "Неправильні дані"),
+        ("uk-UA,uk;q=0.9,en;q=0.8", "uk", "Неправильні дані"),
+        ("en-GB,uk;q=0.5", "en", "Invalid input"),
+        ("pt, uk;q=0.2", "uk", "Неправильні дані"),
+        ("pt", "en", "Invalid input"),
+        ("uk;q=0", "en", "Invalid input"),
+        ("uk;q=x, *", "en", "Invalid input"),
+    ],
+)
+def test_problems_are_said_in_the_language_asked_for(
+    client: TestClient, wanted: str, language: str, title: str
+) -> None:
+    """Accept-Language, as RFC 9110 weighs it; English where nothing of ours is wanted."""
+    response = client.get("/raises/field", headers={"accept-language": wanted})
+    answer = problem(response, 422, "invalid-input")
+    assert (answer["title"], response.headers["content-language"]) == (title, language)
+    assert "Accept-Language" in response.headers["vary"]

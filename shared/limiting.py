@@ -1,0 +1,45 @@
+"""How many requests one caller may make: commands by who acts, reads by where they come from."""
+
+import time
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from shared.errors import Refused
+
+
+class TooManyRequests(Refused):
+    """The caller has asked too often; `Retry-After` says in how many seconds it may again."""
+
+    status = 429
+    title = "Too many requests"
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.facts["retry_after"])}
+
+
+class Limits:
+    """Requests a minute, counted in a window that slides, by this process."""
+
+    def __init__(self, commands: int, reads: int) -> None:
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._commands = RateLimitItemPerMinute(commands, namespace="commands")
+        self._reads = RateLimitItemPerMinute(reads, namespace="reads")
+
+    def command(self, actor: str) -> None:
+        """Count a command of an actor's. Raises TooManyRequests."""
+        self._count(self._commands, actor)
+
+    def read(self, address: str) -> None:
+        """Count a request without a token. Raises TooManyRequests."""
+        self._count(self._reads, address)
+
+    def _count(self, limit: RateLimitItemPerMinute, who: str) -> None:
+        if not self._limiter.hit(limit, who):
+            reset = self._limiter.get_window_stats(limit, who).reset_time
+            raise TooManyRequests(
+                "more than {allowed} requests in a minute; wait {retry_after} seconds",
+                allowed=limit.amount,
+                retry_after=max(1, round(reset - time.time() + 0.5)),
+            )

@@ -1,0 +1,51 @@
+"""Who may do what: the commands of each role, of all services, in one table.
+
+Whether the thing is the caller's own is another question, which each command answers itself.
+Reading public facts needs no role.
+"""
+
+ROLES: dict[str, frozenset[str]] = {
+    "operator": frozenset(
+        {
+            "apply",
+            "found",
+            "suspend_member",
+            "reinstate_member",
+            "set_rates",
+            "set_contact",
+            "erase_contact",
+        }
+    ),
+    "core": frozenset({"apply", "endorse", "reject", "suspend_member", "reinstate_member"}),
+    "member": frozenset(
+        {
+            "leave",
+            "declare_partnership",
+            "confirm_partnership",
+            "end_partnership",
+            "post_need",
+            "amend_need",
+            "withdraw_need",
+            "start_project",
+            "suspend_project",
+            "resume_project",
+            "cancel_project",
+            "record_milestone",
+            "complete_project",
+            "make_pledge",
+            "amend_pledge",
+            "withdraw_pledge",
+            "accept_match",
+            "decline_match",
+            "deliver",
+        }
+    ),
+    "monitor": frozenset({"verify_completion"}),
+    "auditor": frozenset(),
+}
+"""Commands by role; a command has the name of the function that does it."""
+
+
+def roles_for(command: str) -> list[str]:
+    """The roles that may do a command."""
+    return [role for role, commands in ROLES.items() if command in commands]

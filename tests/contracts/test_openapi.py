@@ -1,0 +1,76 @@
+"""The HTTP contract of each service: every error stated, every command in the table of roles."""
+
+import importlib
+import re
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from shared.http import CommandRoute
+from shared.openapi import describe
+from shared.roles import ROLES, roles_for
+
+SERVICES = ("members", "projects", "matching", "notify")
+
+
+def router_of(service: str) -> APIRouter:
+    """A service's routes."""
+    found: APIRouter = importlib.import_module(f"services.{service}.api").router
+    return found
+
+
+def api_of(service: str) -> FastAPI:
+    """A service's routes without the service: nothing is connected."""
+    app, router = FastAPI(title=service), router_of(service)
+    app.include_router(router)
+    describe(app, [router], summary=service)
+    return app
+
+
+def commands_of(service: str) -> dict[str, APIRoute]:
+    """The routes that change something, by the name of their command."""
+    routes = [r for r in router_of(service).routes if isinstance(r, CommandRoute)]
+    return {r.name: r for r in routes if r.methods != {"GET"}}
+
+
+def test_every_command_stands_in_the_table_of_roles_and_no_other() -> None:
+    """A command that no role may do is a defect, and so is a row without a command."""
+    found = {name for service in SERVICES for name in commands_of(service)}
+    assert [name for name in sorted(found) if not roles_for(name)] == []
+    assert sorted(set().union(*ROLES.values()) - found) == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_operation_states_its_errors(service: str) -> None:
+    """OpenAPI 3.1: each problem under its status, with its stable type as an example."""
+    document = api_of(service).openapi()
+    assert document["openapi"].startswith("3.1")
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            where = f"{method} {path}"
+            stated = operation["responses"]
+            expected = {"422", "429", "503"}
+            if method != "get":
+                expected |= {"400", "401", "403", "413"}
+                names = {p["name"]: p["required"] for p in operation["parameters"]}
+                assert names["idempotency-key"] is (method == "post"), where
+                if "if-match" in names:
+                    expected |= {"404", "409", "428"}
+                    assert names["if-match"], where
+            elif "{" in path:
+                expected |= {"404"}
+            assert expected <= set(stated), where
+            for status, answer in stated.items():
+                if int(status) >= 400:
+                    _is_stated(int(status), answer, where)
+
+
+def _is_stated(status: int, answer: dict[str, Any], where: str) -> None:
+    content = answer["content"]["application/problem+json"]
+    assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+    for kind, example in content["examples"].items():
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", kind), where
+        assert example["value"]["type"] == f"urn:alliance:problem:{kind}"
+        assert example["value"]["status"] == status
