@@ -33,6 +33,7 @@ from shared.events.projects import (
     NeedAmended,
     NeedPosted,
     NeedWithdrawn,
+    PreparationStarted,
     ProjectCancelled,
     ProjectCompleted,
     ProjectResumed,
@@ -99,6 +100,8 @@ def describe(  # noqa: PLR0912 a branch for each event is the point
             return f"need {names[event.need_id]} is amended: {event.reason}"
         case NeedWithdrawn():
             return f"need {names[event.need_id]} is withdrawn: {event.reason}"
+        case PreparationStarted():
+            return f"is being prepared: {event.plan}"
         case ProjectStarted():
             donors = ", ".join(names[d] for d in event.donors)
             return f"work begins, planned: {event.planned_scope} (donors: {donors})"

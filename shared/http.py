@@ -239,6 +239,15 @@ Change = Annotated[UnitOfWork, Depends(_changing)]
 """The same, of a command about a thing that exists: with If-Match, checked by `uow.target`."""
 
 
+def _caller(request: Request) -> Actor:
+    tokens: Tokens = request.app.state.tokens
+    return tokens.actor(request.headers.get("authorization"))
+
+
+Caller = Annotated[Actor, Depends(_caller)]
+"""The dependency of an endpoint that reads what not everybody may: who asks."""
+
+
 def _revisions(if_match: str | None) -> IfMatch:
     if if_match is None:
         return None

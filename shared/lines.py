@@ -5,7 +5,16 @@ from typing import Literal, TypeVar
 
 from shared.codelists import currencies, currency_decimals
 from shared.errors import InvalidInput
-from shared.events.facts import Amount, FundingLine, GoodsLine, Money, Quantity, ServicesLine
+from shared.events.facts import (
+    Amount,
+    FundingLine,
+    GoodsLine,
+    Money,
+    Offered,
+    Quantity,
+    Replaceable,
+    ServicesLine,
+)
 
 Line = FundingLine | GoodsLine | ServicesLine
 L = TypeVar("L", bound=Line)
@@ -16,49 +25,73 @@ UNITS = ("piece", "set", "kilogram", "tonne", "litre", "cubic-metre", "square-me
 PERSON_DAY = "person-day"
 
 
-def check_lines(lines: Sequence[Line]) -> None:
-    """Raises InvalidInput with the pointer of the first thing that is not allowed."""
+def check_lines(lines: Sequence[Line], before: Sequence[Line] = ()) -> None:
+    """What is asked for or offered may be so; a line that is as it was `before` was judged then.
+
+    Raises InvalidInput with the pointer of the first thing that is not allowed.
+    """
+    known = {line.line: line for line in before}
     seen: set[int] = set()
     for index, line in enumerate(lines):
         where = f"/lines/{index}"
         if line.line in seen:
             raise InvalidInput(f"{where}/line", "two lines have the same number", line.line)
         seen.add(line.line)
-        check_amount(line.amount, f"{where}/amount")
-        if isinstance(line, GoodsLine) and line.amount.unit not in UNITS:
-            raise InvalidInput(
-                f"{where}/amount/unit", "this is no unit of goods", line.amount.unit, list(UNITS)
-            )
-        if isinstance(line, ServicesLine) and line.amount.unit != PERSON_DAY:
-            raise InvalidInput(
-                f"{where}/amount/unit",
-                "services count in person-days",
-                line.amount.unit,
-                PERSON_DAY,
-            )
+        if line != known.get(line.line):
+            _check_line(line, where, known.get(line.line))
 
 
-def check_amount(amount: Amount, pointer: str) -> None:
-    """More than zero, an active currency, and not more decimals than it has."""
+def _check_line(line: Line, where: str, before: Line | None) -> None:
+    kept = before.amount.currency if before and isinstance(before.amount, Money) else None
+    check_amount(line.amount, f"{where}/amount", kept)
+    if isinstance(line, GoodsLine) and line.amount.unit not in UNITS:
+        raise InvalidInput(
+            f"{where}/amount/unit", "this is no unit of goods", line.amount.unit, list(UNITS)
+        )
+    if isinstance(line, ServicesLine) and line.amount.unit != PERSON_DAY:
+        raise InvalidInput(
+            f"{where}/amount/unit", "services count in person-days", line.amount.unit, [PERSON_DAY]
+        )
+    if isinstance(line, Replaceable) and line.unit_value is not None:
+        check_amount(line.unit_value, f"{where}/unit_value")
+    if isinstance(line, Offered) and line.minimum is not None:
+        _check_minimum(line.minimum, line, f"{where}/minimum")
+
+
+def _check_minimum(minimum: Amount, line: Line, pointer: str) -> None:
+    assert isinstance(line, Offered)
+    if line.indivisible:
+        raise InvalidInput(pointer, "a line that is indivisible has no minimum", str(minimum))
+    if unit_of(minimum) != unit_of(line.amount):
+        raise InvalidInput(
+            pointer, "is not counted as the line is", unit_of(minimum), [unit_of(line.amount)]
+        )
+    check_amount(minimum, pointer)
+    if minor_units(minimum) > minor_units(line.amount):
+        raise InvalidInput(
+            pointer, "is more than the line holds", str(minimum), {"maximum": str(line.amount)}
+        )
+
+
+def check_amount(amount: Amount, pointer: str, kept_currency: str | None = None) -> None:
+    """More than zero, an active currency (or the one it was in), not more decimals than it has."""
     if isinstance(amount, Quantity):
         if amount.quantity <= 0:
             raise InvalidInput(f"{pointer}/quantity", "must be more than 0", amount.quantity)
         return
-    if amount.currency not in currencies():
+    if amount.currency not in currencies() and amount.currency != kept_currency:
         raise InvalidInput(
             f"{pointer}/currency",
             "this is no active currency",
             amount.currency,
             "an active ISO 4217 code",
         )
-    allowed = currencies()[amount.currency]
-    decimals = -int(amount.amount.as_tuple().exponent)
-    if decimals > allowed:
+    if not is_whole(amount):
         raise InvalidInput(
             f"{pointer}/amount",
             "{currency} has {allowed} decimals",
             format(amount.amount, "f"),
-            allowed,
+            decimals_of(amount.currency),
             currency=amount.currency,
         )
     if amount.amount <= 0:
@@ -88,8 +121,13 @@ def same_measure(one: Line, other: Line) -> bool:
 
 
 def _measure(line: Line) -> tuple[Literal["funding", "goods", "services"], str, str]:
-    unit = line.amount.currency if isinstance(line.amount, Money) else line.amount.unit
-    return line.kind, "" if isinstance(line, FundingLine) else line.category, unit
+    category = "" if isinstance(line, FundingLine) else line.category
+    return line.kind, category, unit_of(line.amount)
+
+
+def unit_of(amount: Amount) -> str:
+    """The currency or unit that an amount counts in."""
+    return amount.currency if isinstance(amount, Money) else amount.unit
 
 
 def minor_units(amount: Amount) -> int:
@@ -100,8 +138,8 @@ def minor_units(amount: Amount) -> int:
 
 
 def is_whole(amount: Money) -> bool:
-    """Whether an amount has no more decimals than its currency."""
-    return amount.amount.scaleb(decimals_of(amount.currency)) % 1 == 0
+    """Whether an amount has no more decimals than its currency, trailing zeros counted."""
+    return -int(amount.amount.as_tuple().exponent) <= decimals_of(amount.currency)
 
 
 def of_minor_units(number: int, like: Amount) -> Amount:

@@ -114,6 +114,8 @@ def _complete(operation: Operation, route: CommandRoute, method: str) -> None:
     errors = list(getattr(route.endpoint, "__refuses__", ()))
     if method == "GET":
         errors += [*([NotFound] if "{" in route.path else []), *EVERY_READ]
+        if Unauthorized in errors:
+            operation["security"] = [{"bearer": []}]
     else:
         parameters = {p["name"]: p for p in operation["parameters"]}
         changes = "if-match" in parameters

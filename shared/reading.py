@@ -20,12 +20,17 @@ class Reader:
     """Reads one folded document for GET; sets its ETag."""
 
     def __init__(self, request: Request, response: Response) -> None:
-        self._store: Store = request.app.state.store
+        self.store: Store = request.app.state.store
         self._response = response
+
+    async def all(self, collection: Folded[S], query: dict[str, Any]) -> list[S]:
+        """Every state that a query finds; for what is known to be few."""
+        documents = await self.store[collection.name].find(query).to_list(None)
+        return [s for d in documents if (s := held(collection, d).state) is not None]
 
     async def require(self, collection: Folded[S], key: str) -> S:
         """One document. Raises NotFound."""
-        document = await self._store[collection.name].find_one({"_id": key})
+        document = await self.store[collection.name].find_one({"_id": key})
         if document is None:
             raise NotFound(collection.state.what, key)
         found = held(collection, document)

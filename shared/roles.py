@@ -26,6 +26,7 @@ ROLES: dict[str, frozenset[str]] = {
             "post_need",
             "amend_need",
             "withdraw_need",
+            "prepare_project",
             "start_project",
             "suspend_project",
             "resume_project",

@@ -7,13 +7,22 @@ from typing import Any, TypeVar, cast
 from uuid import NAMESPACE_URL, uuid5
 
 from hypothesis import settings
+from pydantic import TypeAdapter
 
 from shared.actor import Actor, Origin
 from shared.errors import NotFound
 from shared.events.envelope import Envelope
-from shared.events.facts import FundingLine, GoodsLine, Money, Quantity, ServicesLine
+from shared.events.facts import (
+    AskedGoods,
+    AskedServices,
+    FundingLine,
+    Money,
+    PledgeLine,
+    Quantity,
+)
 from shared.events.ids import Id
 from shared.events.registry import Event
+from shared.lines import Line
 from shared.log import Folded, Records, State
 from shared.uow import UnitOfWork
 
@@ -73,14 +82,22 @@ def funding(line: int, amount: str, currency: str = "EUR") -> FundingLine:
     return FundingLine(line=line, amount=money(amount, currency))
 
 
-def goods(line: int, category: str, quantity: int, unit: str = "piece") -> GoodsLine:
+def goods(line: int, category: str, quantity: int, unit: str = "piece") -> AskedGoods:
     """A line of goods."""
-    return GoodsLine(line=line, category=category, amount=Quantity(quantity=quantity, unit=unit))
+    return AskedGoods(line=line, category=category, amount=Quantity(quantity=quantity, unit=unit))
 
 
-def services(line: int, category: str, days: int, unit: str = "person-day") -> ServicesLine:
+def services(line: int, category: str, days: int, unit: str = "person-day") -> AskedServices:
     """A line of expertise or labour."""
-    return ServicesLine(line=line, category=category, amount=Quantity(quantity=days, unit=unit))
+    return AskedServices(line=line, category=category, amount=Quantity(quantity=days, unit=unit))
+
+
+def offered(*lines: Line, **terms: Any) -> tuple[PledgeLine, ...]:
+    """The same lines as a pledge has them, under terms if any are given."""
+    adapter = TypeAdapter[PledgeLine](PledgeLine)
+    return tuple(
+        adapter.validate_python(line.model_dump(exclude={"unit_value"}) | terms) for line in lines
+    )
 
 
 class Notebook:

@@ -57,6 +57,7 @@ class MakePledge(Command):
     lines: PledgeLines
     earmark: Earmark = Earmark()
     conditions: Text | None = None
+    valid_from: DateText | None = None
     valid_until: DateText | None = None
 
 
@@ -99,9 +100,23 @@ async def make_pledge(command: MakePledge, uow: UnitOfWork) -> Pledge:
         lines=command.lines,
         earmark=command.earmark,
         conditions=command.conditions,
+        valid_from=command.valid_from,
         valid_until=command.valid_until,
     )
+    await _check_earmark(command.earmark, uow)
     return await uow.record(pledges, model.make(pledge, partner, uow.now.date()))
+
+
+async def _check_earmark(earmark: Earmark, uow: UnitOfWork) -> None:
+    """What a pledge is for exists, as far as matching knows. Raises InvalidInput."""
+    if earmark.need_id and not await uow.get(requirements, earmark.need_id):
+        raise InvalidInput("/earmark/need_id", "there is no such need", earmark.need_id)
+    if earmark.authority_id:
+        authority = await uow.get(parties, earmark.authority_id)
+        if authority is None or authority.side != "ukraine":
+            raise InvalidInput(
+                "/earmark/authority_id", "this is no Ukrainian member", earmark.authority_id
+            )
 
 
 async def amend_pledge(pledge_id: PledgeId, command: AmendPledge, uow: UnitOfWork) -> Pledge:

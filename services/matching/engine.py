@@ -117,6 +117,8 @@ def _serve(
         reserved, covers = exchange.reserve(available[key], uncovered)
         if covers <= 0:  # dust: less than one smallest unit of the need
             continue
+        if reserved < least_of(candidate.balance):
+            continue
         available[key] -= reserved
         uncovered -= covers
         taken.append((candidate, reserved, covers, exchange))
@@ -186,6 +188,7 @@ def eligible(pledge: Pledge, need: Requirement, today: str) -> bool:
     return (
         pledge.status == "open"
         and need.open
+        and (pledge.valid_from is None or pledge.valid_from <= today)
         and (pledge.valid_until is None or today <= pledge.valid_until)
         and earmark.need_id in (None, need.id)
         and earmark.authority_id in (None, need.authority_id)
@@ -203,6 +206,13 @@ def _fits(balance: Balance, line: RequirementLine) -> bool:
     if isinstance(balance.line, FundingLine) and isinstance(line, FundingLine):
         return True
     return same_measure(balance.line, line)
+
+
+def least_of(balance: Balance) -> int:
+    """The smallest part of a pledge line that its terms allow, in smallest units."""
+    if balance.line.indivisible:
+        return balance.pledged
+    return minor_units(balance.line.minimum) if balance.line.minimum is not None else 0
 
 
 @dataclass(frozen=True)

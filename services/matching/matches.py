@@ -27,7 +27,7 @@ from shared.events.matching import (
     ReleaseCause,
     UsedRate,
 )
-from shared.lines import is_whole, minor_units, of_minor_units
+from shared.lines import is_whole, minor_units, of_minor_units, unit_of
 from shared.log import State
 
 MatchStatus = Literal["proposed", "agreed", "delivered", "declined", "released"]
@@ -209,9 +209,9 @@ def deliver(
     whole, cover = minor_units(match.reserved), minor_units(match.covers)
     rest, rest_cover = whole - match.delivered, cover - match.delivered_covers
     part = rest if amount is None else minor_units(amount)
-    if amount is not None and _unit(amount) != _unit(match.reserved):
+    if amount is not None and unit_of(amount) != unit_of(match.reserved):
         raise InvalidInput(
-            "/amount", "is not counted as the match is", str(amount), _unit(match.reserved)
+            "/amount", "is not counted as the match is", str(amount), [unit_of(match.reserved)]
         )
     if isinstance(amount, Money) and not is_whole(amount):
         raise InvalidInput("/amount/amount", "has more decimals than its currency", str(amount))
@@ -233,10 +233,6 @@ def deliver(
             "scope": scope,
         }
     )
-
-
-def _unit(amount: Amount) -> str:
-    return amount.currency if isinstance(amount, Money) else amount.unit
 
 
 def evolve_match(match: Match | None, event: object) -> Match:

@@ -9,6 +9,7 @@ from datetime import date
 from typing import ClassVar, Literal
 
 from services.matching.knowledge import Party
+from shared.codelists import asked_chain
 from shared.errors import InvalidInput, NotYours, Refused
 from shared.events.facts import DecimalRate, LocalisedText, PledgeLine
 from shared.events.ids import MemberId, PledgeId, RatesId
@@ -65,6 +66,7 @@ class Pledge(State):
     balances: tuple[Balance, ...]
     earmark: Earmark
     conditions: str | None = None
+    valid_from: str | None = None
     valid_until: str | None = None
 
     def balance(self, line: int) -> Balance:
@@ -115,10 +117,16 @@ def make(pledge: PledgeMade, partner: Party, today: date) -> PledgeMade:
             side=partner.side,
         )
     check_lines(pledge.lines)
-    if pledge.valid_until is not None and pledge.valid_until < today.isoformat():
+    earliest = max(today.isoformat(), pledge.valid_from or "")
+    if pledge.valid_until is not None and pledge.valid_until < earliest:
         raise InvalidInput(
-            "/valid_until", "lies in the past", pledge.valid_until, {"from": today.isoformat()}
+            "/valid_until",
+            "lies before {allowed[from]}",
+            pledge.valid_until,
+            {"from": earliest},
         )
+    for index, code in enumerate(pledge.earmark.territories):
+        asked_chain(code, f"/earmark/territories/{index}")
     return pledge
 
 
@@ -130,8 +138,8 @@ def amend(
     Raises NotYours, PledgeClosed, PledgeCommitted, InvalidInput.
     """
     _open(pledge, by)
-    check_lines(lines)
     before = tuple(b.line for b in pledge.balances)
+    check_lines(lines, before)
     for line, now in kept_lines(before, lines):
         number, balance = line.line, pledge.balance(line.line)
         kept = agreed.get(number, 0) + balance.delivered + balance.withdrawn
@@ -227,6 +235,7 @@ def evolve_pledge(pledge: Pledge | None, event: object) -> Pledge:
                 balances=tuple(Balance(line=line) for line in e.lines),
                 earmark=e.earmark,
                 conditions=e.conditions,
+                valid_from=e.valid_from,
                 valid_until=e.valid_until,
             )
         case Pledge(), PledgeAmended() as e:

@@ -6,14 +6,14 @@ from services.projects import commands
 from services.projects.commands import (
     AmendNeed,
     Because,
-    CompleteProject,
     PostNeed,
+    PrepareProject,
     RecordMilestone,
-    StartProject,
     SuspendProject,
     VerifyCompletion,
     WithdrawNeed,
 )
+from services.projects.ending import CompleteProject
 from services.projects.model import (
     Need,
     NeedClosed,
@@ -21,13 +21,15 @@ from services.projects.model import (
     NotAnAuthority,
     NothingAgreed,
     NotIndependent,
+    StartProject,
     Status,
 )
 from services.projects.store import needs
-from shared.errors import NotFound
-from shared.events.facts import Katottg, ProjectSector, sectors_below
+from shared.auth import Unauthorized
+from shared.errors import NotFound, NotYours
+from shared.events.facts import Katottg, ProjectSector, Site, sectors_below
 from shared.events.ids import MemberId, NeedId
-from shared.http import Act, Change, CommandRoute
+from shared.http import Act, Caller, Change, CommandRoute
 from shared.openapi import refuses
 from shared.reading import Lists, Reads
 
@@ -55,6 +57,13 @@ async def amend_need(need_id: NeedId, body: AmendNeed, uow: Change) -> Need:
 async def withdraw_need(need_id: NeedId, body: WithdrawNeed, uow: Change) -> Need:
     """Ask for it no more; open proposals are released."""
     return await commands.withdraw_need(need_id, body, uow)
+
+
+@router.post("/needs/{need_id}/preparation", status_code=201)
+@refuses(NeedClosed)
+async def prepare_project(need_id: NeedId, body: PrepareProject, uow: Change) -> Need:
+    """Begin to prepare it: designs, permits, tenders."""
+    return await commands.prepare_project(need_id, body, uow)
 
 
 @router.post("/needs/{need_id}/start", status_code=201)
@@ -95,7 +104,7 @@ async def record_milestone(need_id: NeedId, body: RecordMilestone, uow: Change) 
 @router.post("/needs/{need_id}/completion", status_code=201)
 @refuses(NeedClosed)
 async def complete_project(need_id: NeedId, body: CompleteProject, uow: Change) -> Need:
-    """End the work; say why where the final scope is not the planned one."""
+    """End the work; say why where scope, end date or value are not as planned."""
     return await commands.complete_project(need_id, body, uow)
 
 
@@ -110,6 +119,13 @@ async def verify_completion(need_id: NeedId, body: VerifyCompletion, uow: Change
 async def get_need(need_id: NeedId, read: Reads) -> Need:
     """One need, or the project it became."""
     return await read.require(needs, need_id)
+
+
+@router.get("/needs/{need_id}/site")
+@refuses(Unauthorized, NotYours)
+async def get_site(need_id: NeedId, caller: Caller, read: Reads) -> Site:
+    """A withheld site, for its owner, its committed partners, and operators."""
+    return await commands.read_site(need_id, caller, read)
 
 
 @router.get("/needs")

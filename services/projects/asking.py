@@ -1,6 +1,8 @@
 """Asking: decisions about a need until work on it begins, pure. What follows is in model.py."""
 
 from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
 
 from services.projects.knowledge import Authority, Commitment
 from services.projects.model import (
@@ -10,12 +12,21 @@ from services.projects.model import (
     must_be_in,
     must_own,
 )
-from shared.codelists import HROMADA_LEVEL, asked_chain, places
+from shared.codelists import HROMADA_LEVEL, INSIDE_A_HROMADA, asked_chain, places
 from shared.errors import InvalidInput
-from shared.events.facts import Katottg, RequirementLine, Urgency
+from shared.events.facts import Katottg, RequirementLine, Site, Urgency
 from shared.events.ids import MemberId
 from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn
 from shared.lines import Line, check_lines, kept_lines, minor_units, of_minor_units
+
+WAR_BEGAN = "2014-02-20"
+"""The day from which damage is the war's: the beginning of the occupation of Crimea."""
+
+BOUNDS = {
+    "latitude": (Decimal("44.0"), Decimal("52.5")),
+    "longitude": (Decimal("22.0"), Decimal("40.3")),
+}
+"""A box around Ukraine within its recognised borders, in degrees."""
 
 
 def place(code: Katottg, authority: Authority) -> tuple[Katottg, ...]:
@@ -37,7 +48,7 @@ def place(code: Katottg, authority: Authority) -> tuple[Katottg, ...]:
     return found
 
 
-def post(need: NeedPosted, authority: Authority) -> NeedPosted:
+def post(need: NeedPosted, authority: Authority, today: date) -> NeedPosted:
     """An authority asks for something. Raises NotAnAuthority, InvalidInput."""
     if authority.side != "ukraine" or authority.status != "admitted":
         raise NotAnAuthority(
@@ -47,7 +58,44 @@ def post(need: NeedPosted, authority: Authority) -> NeedPosted:
             side=authority.side,
         )
     check_lines(need.lines)
+    if need.urgency in ("high", "critical") and need.urgency_reason is None:
+        raise InvalidInput("/urgency_reason", "say why it is urgent", None, "a text")
+    if need.damage_date is not None and not (WAR_BEGAN <= need.damage_date <= today.isoformat()):
+        raise InvalidInput(
+            "/damage_date",
+            "is not between the beginning of the war and today",
+            need.damage_date,
+            {"from": WAR_BEGAN, "until": str(today)},
+        )
+    _check_site(need.site, need.site_withheld)
     return need
+
+
+def _check_site(site: Site | None, withheld: bool) -> None:
+    if site is None:
+        if withheld:
+            raise InvalidInput("/site", "there is no site to withhold", None, "an address or point")
+        return
+    if site.address is None and site.coordinates is None:
+        raise InvalidInput("/site", "names neither an address nor a point")
+    if site.coordinates is not None:
+        for name, (least, most) in BOUNDS.items():
+            given = getattr(site.coordinates, name)
+            if not least <= given <= most:
+                raise InvalidInput(
+                    f"/site/coordinates/{name}",
+                    "does not lie in Ukraine",
+                    format(given, "f"),
+                    {"from": str(least), "until": str(most)},
+                )
+
+
+def public(need: NeedPosted) -> NeedPosted:
+    """What is published of a need: of a place whose site is withheld, the hromada only."""
+    if not need.site_withheld:
+        return need
+    wide = [c for c in need.territory if places()[c].category not in INSIDE_A_HROMADA]
+    return need.model_copy(update={"site": None, "territory": tuple(wide)})
 
 
 def amend(
@@ -63,11 +111,11 @@ def amend(
     Raises NotYours, NeedClosed, NeedCommitted, InvalidInput.
     """
     must_own(need, by)
-    must_be_in(need, "identification", "implementation", "suspended")
+    must_be_in(need, "identification", "preparation", "implementation", "suspended")
     if lines is None and urgency is None:
         raise InvalidInput("/", "nothing to amend", None, "lines or urgency")
     if lines is not None:
-        check_lines(lines)
+        check_lines(lines, need.lines)
         _keeps_agreed(need, lines, commitments)
     return NeedAmended(
         need_id=need.id,
@@ -128,7 +176,7 @@ def withdraw(
 ) -> NeedWithdrawn:
     """The owner asks no more. Raises NotYours, NeedClosed, NeedCommitted."""
     must_own(need, by)
-    must_be_in(need, "identification")
+    must_be_in(need, "identification", "preparation")
     if commitments:
         raise NeedCommitted(
             "{count} matches are agreed for need {need}", need=need.id, count=len(commitments)

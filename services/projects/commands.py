@@ -4,25 +4,28 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.projects import asking, model
+from services.projects import asking, ending, model, sites
+from services.projects.ending import CompleteProject
 from services.projects.knowledge import Authority, Commitment
-from services.projects.model import Need
+from services.projects.model import Need, StartProject
 from services.projects.store import authorities, commitments, needs
-from shared.actor import Command
+from shared.actor import Actor, Command
+from shared.errors import NotFound, NotYours
 from shared.events.facts import (
     DateText,
     Katottg,
     LocalisedText,
     MilestoneStatus,
-    Money,
     ProjectSector,
     ProjectType,
+    Site,
     Text,
     Urgency,
 )
 from shared.events.ids import NeedId
 from shared.events.matching import MatchAgreed
 from shared.events.projects import Lines, NeedPosted, SuspensionCause, VerificationFinding
+from shared.reading import Reader
 from shared.uow import UnitOfWork
 
 
@@ -37,6 +40,9 @@ class PostNeed(Command):
     lines: Lines
     urgency: Urgency = "normal"
     urgency_reason: Text | None = None
+    damage_date: DateText | None = None
+    site: Site | None = None
+    site_withheld: bool = False
 
 
 class AmendNeed(Command):
@@ -53,12 +59,10 @@ class WithdrawNeed(Command):
     reason: Text
 
 
-class StartProject(Command):
-    """When work began and what is planned."""
+class PrepareProject(Command):
+    """What is prepared: designs, permits, tenders."""
 
-    start_date: DateText
-    planned_scope: Text
-    planned_end_date: DateText | None = None
+    plan: Text
 
 
 class SuspendProject(Command):
@@ -83,15 +87,6 @@ class RecordMilestone(Command):
     date: DateText
 
 
-class CompleteProject(Command):
-    """How it ended; `scope_reason` where the final scope is not the planned one."""
-
-    end_date: DateText
-    final_value: Annotated[tuple[Money, ...], Field(min_length=1, max_length=20)]
-    final_scope: Text
-    scope_reason: Text | None = None
-
-
 class VerifyCompletion(Command):
     """What an independent monitor found."""
 
@@ -102,13 +97,16 @@ class VerifyCompletion(Command):
 async def post_need(command: PostNeed, uow: UnitOfWork) -> Need:
     """Post a need of the caller's."""
     authority = await _caller(uow)
-    need = NeedPosted(
+    asked = NeedPosted(
         need_id=NeedId.new(),
         authority_id=authority.id,
         territory=asking.place(command.place, authority),
         **command.model_dump(exclude={"place"}),
     )
-    return await uow.record(needs, asking.post(need, authority))
+    asking.post(asked, authority, uow.now.date())
+    if asked.site is not None and asked.site_withheld:
+        await sites.put(uow.store, uow.session, asked.need_id, asked.site)
+    return await uow.record(needs, asking.public(asked))
 
 
 async def amend_need(need_id: NeedId, command: AmendNeed, uow: UnitOfWork) -> Need:
@@ -126,18 +124,16 @@ async def withdraw_need(need_id: NeedId, command: WithdrawNeed, uow: UnitOfWork)
     return await uow.record(needs, asking.withdraw(need, uow.actor.member, agreed, command.reason))
 
 
+async def prepare_project(need_id: NeedId, command: PrepareProject, uow: UnitOfWork) -> Need:
+    """Begin to prepare what a need of the caller's asks for."""
+    need = await uow.target(needs, need_id)
+    return await uow.record(needs, model.prepare(need, uow.actor.member, command.plan))
+
+
 async def start_project(need_id: NeedId, command: StartProject, uow: UnitOfWork) -> Need:
     """Begin work on a need of the caller's."""
     need, agreed = await _with_commitments(need_id, uow)
-    event = model.start(
-        need,
-        uow.actor.member,
-        agreed,
-        command.start_date,
-        command.planned_scope,
-        command.planned_end_date,
-        uow.now.date(),
-    )
+    event = model.start(need, uow.actor.member, agreed, command, uow.now.date())
     return await uow.record(needs, event)
 
 
@@ -171,23 +167,32 @@ async def record_milestone(need_id: NeedId, command: RecordMilestone, uow: UnitO
 async def complete_project(need_id: NeedId, command: CompleteProject, uow: UnitOfWork) -> Need:
     """End a project of the caller's."""
     need = await uow.target(needs, need_id)
-    event = model.complete(
-        need,
-        uow.actor.member,
-        command.end_date,
-        command.final_value,
-        command.final_scope,
-        command.scope_reason,
-        uow.now.date(),
-    )
+    event = ending.complete(need, uow.actor.member, command, uow.now.date())
     return await uow.record(needs, event)
 
 
 async def verify_completion(need_id: NeedId, command: VerifyCompletion, uow: UnitOfWork) -> Need:
     """Verify a completion, as a monitor that is neither owner nor donor."""
     need, agreed = await _with_commitments(need_id, uow)
-    event = model.verify(need, await _caller(uow), agreed, command.finding, command.report)
+    event = ending.verify(need, await _caller(uow), agreed, command.finding, command.report)
     return await uow.record(needs, event)
+
+
+async def read_site(need_id: NeedId, caller: Actor, read: Reader) -> Site:
+    """Where a need is, also where that is withheld from the public. Raises NotFound, NotYours."""
+    need = await read.require(needs, need_id)
+    if not need.site_withheld:
+        if need.site is None:
+            raise NotFound("site of need", need_id)
+        return need.site
+    partners = await read.all(commitments, {"need_id": need_id, "released": False})
+    allowed = {need.authority_id, *(c.partner_id for c in partners)}
+    if "operator" not in caller.roles and caller.member_id not in allowed:
+        raise NotYours("the site of need {need} is withheld for security", need=need_id)
+    site = await sites.get(read.store, need_id)
+    if site is None:
+        raise NotFound("site of need", need_id)
+    return site
 
 
 async def honour_agreement(event: MatchAgreed, uow: UnitOfWork) -> None:

@@ -1,12 +1,19 @@
-"""Needs and projects: state, and decisions from the start of work on, pure. Before: asking.py."""
+"""Needs and projects: state, and decisions while work is prepared and done, pure.
+
+What is asked for is in asking.py, how work ends in ending.py.
+"""
 
 from collections.abc import Sequence
 from datetime import date
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from services.projects.knowledge import Authority, Commitment
+from pydantic import Field
+
+from services.projects.knowledge import Commitment
+from shared.actor import Command
 from shared.errors import InvalidInput, NotYours, Refused
 from shared.events.facts import (
+    DateText,
     Katottg,
     LocalisedText,
     MilestoneStatus,
@@ -14,6 +21,8 @@ from shared.events.facts import (
     ProjectSector,
     ProjectType,
     RequirementLine,
+    Site,
+    Text,
     Urgency,
 )
 from shared.events.ids import MatchId, MemberId, NeedId
@@ -23,12 +32,12 @@ from shared.events.projects import (
     NeedAmended,
     NeedPosted,
     NeedWithdrawn,
+    PreparationStarted,
     ProjectCancelled,
     ProjectCompleted,
     ProjectResumed,
     ProjectStarted,
     ProjectSuspended,
-    ScopeChange,
     SuspensionCause,
     VerificationFinding,
 )
@@ -36,10 +45,16 @@ from shared.lines import check_amount
 from shared.log import State
 
 Status = Literal[
-    "identification", "implementation", "suspended", "completion", "completed", "cancelled"
+    "identification",
+    "preparation",
+    "implementation",
+    "suspended",
+    "completion",
+    "completed",
+    "cancelled",
 ]
-"""OC4IDS `projectStatus`: asked for; being built; built; verified; withdrawn or given up; and
-`suspended`, which can interrupt the building."""
+"""OC4IDS `projectStatus`: asked for; being prepared; being built; built; verified; withdrawn or
+given up; and `suspended`, which can interrupt preparing and building."""
 
 
 class Milestone(State):
@@ -65,10 +80,19 @@ class Need(State):
     title: LocalisedText
     lines: tuple[RequirementLine, ...]
     urgency: Urgency
+    urgency_reason: str | None = None
+    description: LocalisedText | None = None
+    damage_date: str | None = None
+    site: Site | None = None
+    site_withheld: bool = False
     match_ids: tuple[MatchId, ...] = ()
     donors: tuple[MemberId, ...] = ()
+    suspended_from: Status | None = None
+    preparation: str | None = None
     start_date: str | None = None
     planned_scope: str | None = None
+    planned_end_date: str | None = None
+    planned_value: tuple[Money, ...] = ()
     milestones: tuple[Milestone, ...] = ()
     end_date: str | None = None
     final_scope: str | None = None
@@ -108,43 +132,56 @@ class NotIndependent(Refused):
     title = "The monitor must be independent"
 
 
+class StartProject(Command):
+    """When work began, and the plan: what, until when, at what cost."""
+
+    start_date: DateText
+    planned_scope: Text
+    planned_end_date: DateText | None = None
+    planned_value: Annotated[tuple[Money, ...], Field(max_length=20)] = ()
+
+
+def prepare(need: Need, by: MemberId, plan: str) -> PreparationStarted:
+    """Designs, permits and tenders begin. Raises NotYours, NeedClosed."""
+    must_own(need, by)
+    must_be_in(need, "identification")
+    return PreparationStarted(need_id=need.id, authority_id=need.authority_id, plan=plan)
+
+
 def start(
-    need: Need,
-    by: MemberId,
-    commitments: Sequence[Commitment],
-    start_date: str,
-    planned_scope: str,
-    planned_end_date: str | None,
-    today: date,
+    need: Need, by: MemberId, commitments: Sequence[Commitment], plan: StartProject, today: date
 ) -> ProjectStarted:
     """Work begins. Raises NotYours, NeedClosed, NothingAgreed, InvalidInput."""
     must_own(need, by)
-    must_be_in(need, "identification")
+    must_be_in(need, "identification", "preparation")
     if not commitments:
         raise NothingAgreed("no match of need {need} is agreed", need=need.id)
-    if _day(start_date, "/start_date") > today:
-        raise InvalidInput("/start_date", "lies in the future", start_date, {"until": str(today)})
-    if planned_end_date is not None and _day(planned_end_date, "/planned_end_date") < _day(
-        start_date, "/start_date"
-    ):
+    if date.fromisoformat(plan.start_date) > today:
         raise InvalidInput(
-            "/planned_end_date", "ends before it starts", planned_end_date, {"from": start_date}
+            "/start_date", "lies in the future", plan.start_date, {"until": str(today)}
         )
+    if plan.planned_end_date is not None and plan.planned_end_date < plan.start_date:
+        raise InvalidInput(
+            "/planned_end_date",
+            "ends before it starts",
+            plan.planned_end_date,
+            {"from": plan.start_date},
+        )
+    for index, value in enumerate(plan.planned_value):
+        check_amount(value, f"/planned_value/{index}")
     return ProjectStarted(
         need_id=need.id,
         authority_id=need.authority_id,
         match_ids=tuple(sorted(c.id for c in commitments)),
         donors=tuple(sorted({c.partner_id for c in commitments})),
-        start_date=start_date,
-        planned_scope=planned_scope,
-        planned_end_date=planned_end_date,
+        **plan.model_dump(),
     )
 
 
 def suspend(need: Need, by: MemberId, cause: SuspensionCause, reason: str) -> ProjectSuspended:
     """Work stands still. Raises NotYours, NeedClosed."""
     must_own(need, by)
-    must_be_in(need, "implementation")
+    must_be_in(need, "preparation", "implementation")
     return ProjectSuspended(
         need_id=need.id, authority_id=need.authority_id, cause=cause, reason=reason
     )
@@ -163,7 +200,7 @@ def cancel(need: Need, by: MemberId, reason: str) -> ProjectCancelled:
     Raises NotYours, NeedClosed.
     """
     must_own(need, by)
-    must_be_in(need, "implementation", "suspended")
+    must_be_in(need, "preparation", "implementation", "suspended")
     return ProjectCancelled(need_id=need.id, authority_id=need.authority_id, reason=reason)
 
 
@@ -172,9 +209,8 @@ def record_milestone(
 ) -> MilestoneRecorded:
     """A milestone as it stands. Raises NotYours, NeedClosed, InvalidInput."""
     must_own(need, by)
-    must_be_in(need, "implementation")
-    day = _day(milestone.date, "/date")
-    if milestone.status != "scheduled" and day > today:
+    must_be_in(need, "preparation", "implementation")
+    if milestone.status != "scheduled" and date.fromisoformat(milestone.date) > today:
         raise InvalidInput("/date", "lies in the future", milestone.date, {"until": str(today)})
     before = next((m for m in need.milestones if m.milestone == milestone.milestone), None)
     return MilestoneRecorded(
@@ -185,83 +221,6 @@ def record_milestone(
         status=milestone.status,
         status_before=before.status if before else None,
         date=milestone.date,
-    )
-
-
-def complete(
-    need: Need,
-    by: MemberId,
-    end_date: str,
-    final_value: tuple[Money, ...],
-    final_scope: str,
-    scope_reason: str | None,
-    today: date,
-) -> ProjectCompleted:
-    """Work ended; where the scope is not as planned, why. Raises NotYours, NeedClosed,
-    InvalidInput."""
-    must_own(need, by)
-    must_be_in(need, "implementation")
-    assert need.start_date is not None
-    assert need.planned_scope is not None
-    day = _day(end_date, "/end_date")
-    if not _day(need.start_date, "/start_date") <= day <= today:
-        raise InvalidInput(
-            "/end_date",
-            "is not between start and today",
-            end_date,
-            {"from": need.start_date, "until": str(today)},
-        )
-    for index, value in enumerate(final_value):
-        check_amount(value, f"/final_value/{index}")
-    changed = final_scope != need.planned_scope
-    if changed and scope_reason is None:
-        raise InvalidInput("/scope_reason", "the final scope is not the planned one: say why")
-    change = (
-        ScopeChange(planned=need.planned_scope, final=final_scope, reason=scope_reason)
-        if changed and scope_reason is not None
-        else None
-    )
-    return ProjectCompleted(
-        need_id=need.id,
-        authority_id=need.authority_id,
-        end_date=end_date,
-        final_value=final_value,
-        final_scope=final_scope,
-        scope_change=change,
-    )
-
-
-def verify(
-    need: Need,
-    monitor: Authority,
-    commitments: Sequence[Commitment],
-    finding: VerificationFinding,
-    report: str,
-) -> CompletionVerified:
-    """A monitor that is neither owner nor donor, then or since, says what it found.
-
-    Raises NeedClosed, NotIndependent.
-    """
-    must_be_in(need, "completion")
-    if monitor.status != "admitted":
-        raise NotIndependent(
-            "{monitor} is {state}, not admitted", monitor=monitor.id, state=monitor.status
-        )
-    donors = {*need.donors, *(c.partner_id for c in commitments)}
-    if monitor.id == need.authority_id or monitor.id in donors:
-        raise NotIndependent(
-            "{monitor} is the owner of need {need}"
-            if monitor.id == need.authority_id
-            else "{monitor} is a donor of need {need}",
-            monitor=monitor.id,
-            need=need.id,
-        )
-    return CompletionVerified(
-        need_id=need.id,
-        authority_id=need.authority_id,
-        monitor_id=monitor.id,
-        finding=finding,
-        report=report,
     )
 
 
@@ -284,13 +243,6 @@ def must_be_in(need: Need, *allowed: Status) -> None:
         )
 
 
-def _day(text: str, pointer: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(pointer, "this is no day", text, "a day like 2023-08-31") from None
-
-
 def evolve(need: Need | None, event: object) -> Need:
     """The need after one of its events."""
     match need, event:
@@ -305,15 +257,22 @@ def evolve(need: Need | None, event: object) -> Need:
                 title=e.title,
                 lines=e.lines,
                 urgency=e.urgency,
+                urgency_reason=e.urgency_reason,
+                description=e.description,
+                damage_date=e.damage_date,
+                site=e.site,
+                site_withheld=e.site_withheld,
             )
         case Need(), NeedAmended() as e:
             return need.model_copy(
                 update={"lines": e.lines or need.lines, "urgency": e.urgency or need.urgency}
             )
         case Need(), ProjectSuspended():
-            return need.model_copy(update={"status": "suspended"})
+            return need.model_copy(update={"status": "suspended", "suspended_from": need.status})
         case Need(), ProjectResumed():
-            return need.model_copy(update={"status": "implementation"})
+            return need.model_copy(update={"status": need.suspended_from, "suspended_from": None})
+        case Need(), PreparationStarted() as e:
+            return need.model_copy(update={"status": "preparation", "preparation": e.plan})
         case Need(), NeedWithdrawn() | ProjectCancelled():
             return need.model_copy(update={"status": "cancelled"})
         case Need(), ProjectStarted() as e:
@@ -324,6 +283,8 @@ def evolve(need: Need | None, event: object) -> Need:
                     "donors": e.donors,
                     "start_date": e.start_date,
                     "planned_scope": e.planned_scope,
+                    "planned_end_date": e.planned_end_date,
+                    "planned_value": e.planned_value,
                 }
             )
         case Need(), MilestoneRecorded() as e:

@@ -5,6 +5,7 @@ from pymongo import IndexModel
 from services.projects import knowledge, model
 from services.projects.knowledge import Authority, Commitment
 from services.projects.model import Need
+from services.projects.sites import SITES
 from shared.events.matching import ContributionDelivered, MatchAgreed, MatchReleased
 from shared.events.members import MemberAdmitted, MemberApplied, MemberRejected
 from shared.events.projects import (
@@ -13,6 +14,7 @@ from shared.events.projects import (
     NeedAmended,
     NeedPosted,
     NeedWithdrawn,
+    PreparationStarted,
     ProjectCancelled,
     ProjectCompleted,
     ProjectResumed,
@@ -29,6 +31,7 @@ needs = Folded(
         NeedPosted: "need_id",
         NeedAmended: "need_id",
         NeedWithdrawn: "need_id",
+        PreparationStarted: "need_id",
         ProjectStarted: "need_id",
         MilestoneRecorded: "need_id",
         ProjectSuspended: "need_id",
@@ -62,4 +65,4 @@ commitments = Folded(
     [IndexModel("need_id")],
 )
 
-RECORDS = Records("projects", needs, authorities, commitments)
+RECORDS = Records("projects", needs, authorities, commitments, plain=(SITES,))

@@ -19,6 +19,10 @@ HROMADA_LEVEL = ("H", "M", "T", "X", "C", "K", "B")
 """Categories of the codifier that are a hromada or lie inside one (Kyiv and Sevastopol are `K`)."""
 
 
+INSIDE_A_HROMADA = ("M", "T", "X", "C", "B")
+"""Categories that lie inside a hromada, or inside Kyiv or Sevastopol."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One unit of the codifier: category O, K, P (raion), H (hromada), M, T, C, X, B."""

@@ -164,11 +164,69 @@ class ServicesLine(Fact):
     purpose: Line1 | None = None
 
 
-RequirementLine = Annotated[FundingLine | GoodsLine | ServicesLine, Field(discriminator="kind")]
+class Replaceable(Fact):
+    """What is asked for in kind, and may be given in money: `unit_value` is what one unit is worth.
+
+    Without it, money is not taken instead.
+    """
+
+    unit_value: Money | None = None
+
+
+class AskedGoods(GoodsLine, Replaceable):
+    """Goods that are asked for."""
+
+
+class AskedServices(ServicesLine, Replaceable):
+    """Expertise or labour that is asked for."""
+
+
+class Offered(Fact):
+    """How a line may be divided: not at all, or into parts of `minimum` or more each."""
+
+    indivisible: bool = False
+    minimum: Amount | None = None
+
+
+class OfferedFunding(FundingLine, Offered):
+    """Money that is offered."""
+
+
+class OfferedGoods(GoodsLine, Offered):
+    """Goods that are offered."""
+
+
+class OfferedServices(ServicesLine, Offered):
+    """Expertise or labour that is offered."""
+
+
+RequirementLine = Annotated[FundingLine | AskedGoods | AskedServices, Field(discriminator="kind")]
 """One line of a need."""
 
-PledgeLine = Annotated[FundingLine | GoodsLine | ServicesLine, Field(discriminator="kind")]
+PledgeLine = Annotated[OfferedFunding | OfferedGoods | OfferedServices, Field(discriminator="kind")]
 """One line of a pledge."""
+
+_DEGREES = re.compile(r"^-?(?:0|[1-9]\d{0,2})(?:\.\d{1,6})?$")
+
+Degrees = Annotated[
+    Decimal, _decimal(_DEGREES, "50.521800"), PlainSerializer(_as_text, return_type=str)
+]
+"""WGS 84 degrees, up to 6 decimals (0.1 m); a string in JSON, never a float."""
+
+
+class Coordinates(Fact):
+    """A point on the map, WGS 84: `{"latitude": "50.5218", "longitude": "30.2506"}`."""
+
+    latitude: Degrees
+    longitude: Degrees
+
+
+class Site(Fact):
+    """Where exactly a need is: an address, a point, or both."""
+
+    address: Line1 | None = None
+    coordinates: Coordinates | None = None
+
 
 ProjectSector = Literal[
     "education",

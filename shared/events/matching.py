@@ -27,9 +27,11 @@ PledgeLines = Annotated[tuple[PledgeLine, ...], Field(min_length=1, max_length=2
 class Earmark(Fact):
     """What a pledge is for; what is absent is not asked for.
 
-    `territories` are KATOTTG codes: a code holds all below it.
+    `side`: whatever that country's authorities ask for; `authority_id`: one partner's needs;
+    `territories` are KATOTTG codes, `sectors` OC4IDS codes: a code holds all below it.
     """
 
+    side: Literal["ukraine"] | None = None
     need_id: NeedId | None = None
     authority_id: MemberId | None = None
     territories: tuple[Katottg, ...] = ()
@@ -45,6 +47,7 @@ class PledgeMade(Event, type="pledge-made", version=1, owner="matching", subject
     lines: PledgeLines
     earmark: Earmark = Earmark()
     conditions: Text | None = None
+    valid_from: DateText | None = None
     valid_until: DateText | None = None
 
 

@@ -13,6 +13,7 @@ from shared.events.facts import (
     ProjectSector,
     ProjectType,
     RequirementLine,
+    Site,
     Text,
     Urgency,
 )
@@ -26,7 +27,8 @@ class NeedPosted(Event, type="need-posted", version=1, owner="projects", subject
     """A Ukrainian authority asks for something. Subject: the need's id.
 
     `territory` is the chain of KATOTTG codes from the place up to the oblast; its first is the
-    most exact that is public.
+    most exact that is public. Where the site is withheld for security, that is the hromada, and
+    `site` is absent although there is one.
     """
 
     need_id: NeedId
@@ -39,6 +41,9 @@ class NeedPosted(Event, type="need-posted", version=1, owner="projects", subject
     lines: Lines
     urgency: Urgency
     urgency_reason: Text | None = None
+    damage_date: DateText | None = None
+    site: Site | None = None
+    site_withheld: bool = False
 
 
 class NeedAmended(Event, type="need-amended", version=1, owner="projects", subject="need_id"):
@@ -65,6 +70,16 @@ class NeedWithdrawn(Event, type="need-withdrawn", version=1, owner="projects", s
     reason: Text
 
 
+class PreparationStarted(
+    Event, type="preparation-started", version=1, owner="projects", subject="need_id"
+):
+    """A need is being prepared: designs, permits, tenders. Subject: the need's id."""
+
+    need_id: NeedId
+    authority_id: MemberId
+    plan: Text
+
+
 class ProjectStarted(Event, type="project-started", version=1, owner="projects", subject="need_id"):
     """Work on a need began: it is a project in implementation. Subject: the need's id.
 
@@ -78,6 +93,7 @@ class ProjectStarted(Event, type="project-started", version=1, owner="projects",
     start_date: DateText
     planned_scope: Text
     planned_end_date: DateText | None = None
+    planned_value: tuple[Money, ...] = ()
 
 
 class MilestoneRecorded(
@@ -127,6 +143,22 @@ class ProjectCancelled(
     reason: Text
 
 
+class EndDateChange(Fact):
+    """That work ended on another day than planned, and why (OC4IDS `endDateDetails`)."""
+
+    planned: DateText
+    final: DateText
+    reason: Text
+
+
+class ValueChange(Fact):
+    """That the project cost another sum than planned, and why (OC4IDS `finalValueDetails`)."""
+
+    planned: tuple[Money, ...]
+    final: tuple[Money, ...]
+    reason: Text
+
+
 class ScopeChange(Fact):
     """How the final scope differs from the plan, and why (OC4IDS `completion`)."""
 
@@ -146,6 +178,8 @@ class ProjectCompleted(
     final_value: tuple[Money, ...]
     final_scope: Text
     scope_change: ScopeChange | None = None
+    end_date_change: EndDateChange | None = None
+    value_change: ValueChange | None = None
 
 
 VerificationFinding = Literal["confirmed", "confirmed-with-reservations", "refuted"]

@@ -7,7 +7,7 @@ from services.matching.knowledge import Requirement
 from services.matching.matches import Match
 from services.matching.model import Pledge, Rates
 from shared.codelists import chain
-from shared.events.facts import Amount, PledgeLine, RequirementLine
+from shared.events.facts import Amount, RequirementLine
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RatesId, RoundId
 from shared.events.matching import (
     Explanation,
@@ -16,7 +16,8 @@ from shared.events.matching import (
     PledgeMade,
     RatesSet,
 )
-from tests.given import IRPIN_CHAIN, an_id, given, money, numbered
+from shared.lines import Line
+from tests.given import IRPIN_CHAIN, an_id, given, money, numbered, offered
 
 IRPIN = an_id(MemberId, "Irpin")
 CASCAIS = an_id(MemberId, "Cascais")
@@ -40,18 +41,18 @@ def a_need(*lines: RequirementLine, number: int = 1, place: str = "", **more: An
     return Requirement(**facts | more)
 
 
-def pledge_made(*lines: PledgeLine, number: int = 1, **more: Any) -> PledgeMade:
+def pledge_made(*lines: Line, number: int = 1, **more: Any) -> PledgeMade:
     """A pledge, the `number`-th that was made; Cascais's, where nothing else is said."""
     facts: dict[str, Any] = {
         "pledge_id": numbered(PledgeId, number),
         "partner_id": CASCAIS,
         "title": {"en": "A crèche for Irpin"},
-        "lines": lines,
+        "lines": offered(*lines),
     }
     return PledgeMade(**facts | more)
 
 
-def a_pledge(*lines: PledgeLine, number: int = 1, **more: Any) -> Pledge:
+def a_pledge(*lines: Line, number: int = 1, **more: Any) -> Pledge:
     """The pledge after it was made."""
     return given(model.evolve_pledge, pledge_made(*lines, number=number, **more))
 

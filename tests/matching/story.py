@@ -5,11 +5,12 @@ from services.matching.commands import MakePledge
 from services.matching.matches import Match
 from services.matching.model import Pledge
 from services.matching.store import RECORDS
-from shared.events.facts import PledgeLine, RequirementLine
+from shared.events.facts import RequirementLine
 from shared.events.ids import MemberId, NeedId
 from shared.events.members import MemberAdmitted, MemberApplied
 from shared.events.projects import NeedPosted
-from tests.given import IRPIN_CHAIN, Notebook, numbered
+from shared.lines import Line
+from tests.given import IRPIN_CHAIN, Notebook, numbered, offered
 from tests.matching.samples import CASCAIS, IRPIN, LITHUANIA
 
 
@@ -48,9 +49,9 @@ class Story(Notebook):
         self.hear(handlers.on_need_posted, event)
         return event.need_id
 
-    def pledges(self, by: MemberId, *lines: PledgeLine) -> Pledge:
+    def pledges(self, by: MemberId, *lines: Line) -> Pledge:
         """A partner pledges."""
-        command = MakePledge(title={"en": "For a kindergarten"}, lines=lines)
+        command = MakePledge(title={"en": "For a kindergarten"}, lines=offered(*lines))
         return self.do(commands.make_pledge, command, by=by)
 
     def round(self) -> list[Match]:

@@ -51,6 +51,7 @@ from tests.given import (
     goods,
     money,
     numbered,
+    offered,
     patience,
 )
 
@@ -258,7 +259,8 @@ class AnyHistory(RuleBasedStateMachine):
     @rule(owner=pick, currency=currencies, amount=cents, pieces=trucks)
     def make_pledge(self, owner: int, currency: str, amount: int, pieces: int) -> None:
         command = MakePledge(
-            title={"en": "For a kindergarten"}, lines=the_lines(currency, amount, pieces)
+            title={"en": "For a kindergarten"},
+            lines=offered(*the_lines(currency, amount, pieces)),
         )
         self.then(commands.make_pledge, command, by=[*PARTNERS, AUTHORITIES[0]][owner % 4])
 
@@ -304,7 +306,7 @@ class AnyHistory(RuleBasedStateMachine):
         if pledge := self.a("pledges", which):
             line = pledge.balances[0].line
             amount = max(1, minor_units(line.amount) * share // 10)
-            lines = the_lines(line.amount.currency, amount, pieces)
+            lines = offered(*the_lines(line.amount.currency, amount, pieces))
             command = AmendPledge(lines=lines, reason="the budget changed")
             self.then(commands.amend_pledge, pledge.id, command, by=pledge.partner_id)
 

@@ -19,7 +19,7 @@ from shared.events.projects import (
     ProjectSuspended,
 )
 from shared.lines import minor_units
-from tests.given import an_id, funding, goods, money
+from tests.given import an_id, funding, goods, money, offered
 from tests.matching.samples import CASCAIS, IRPIN, LITHUANIA
 from tests.matching.story import Story
 
@@ -92,7 +92,7 @@ def test_pledge_that_shrinks_releases_its_newest_proposals_only() -> None:
         story.irpin_asks(funding(1, "100.00"), number=number)
     proposals = story.round()
     for amount, live in (("250.00", 2), ("100.00", 1)):
-        command = AmendPledge(lines=(funding(1, amount),), reason="budget")
+        command = AmendPledge(lines=offered(funding(1, amount)), reason="budget")
         story.do(commands.amend_pledge, pledge.id, command, by=CASCAIS)
         assert [story.match(m).live for m in proposals] == [n < live for n in range(3)]
     assert story.pledge(pledge).balance(1).available == 0
@@ -106,7 +106,7 @@ def test_pledge_with_an_agreement_does_not_shrink_below_it() -> None:
         story.irpin_asks(funding(1, "100.00"), number=number)
     first, second = story.round()
     story.agree(first)
-    command = AmendPledge(lines=(funding(1, "99.99"),), reason="budget")
+    command = AmendPledge(lines=offered(funding(1, "99.99")), reason="budget")
     with pytest.raises(PledgeCommitted):
         story.do(commands.amend_pledge, pledge.id, command, by=CASCAIS)
     assert story.match(second).live
@@ -119,7 +119,7 @@ def test_pledge_whose_proposals_still_fit_is_amended_without_a_release(amount: s
     pledge = story.pledges(CASCAIS, funding(1, "200.00"))
     story.irpin_asks(funding(1, "100.00"))
     (proposal,) = story.round()
-    command = AmendPledge(lines=(funding(1, amount),), reason="the council gave more")
+    command = AmendPledge(lines=offered(funding(1, amount)), reason="the council gave more")
     story.do(commands.amend_pledge, pledge.id, command, by=CASCAIS)
     assert story.match(proposal) == proposal
     balance = story.pledge(pledge).balance(1)
@@ -160,10 +160,10 @@ def test_pledge_may_shrink_to_what_is_agreed_of_which_a_part_arrived() -> None:
     story.agree(match)
     part = Deliver(amount=money("40.00"), date="2023-08-31", scope="windows")
     story.do(commands.deliver, match.id, part, by=IRPIN)
-    least = AmendPledge(lines=(funding(1, "100.00"),), reason="budget")
+    least = AmendPledge(lines=offered(funding(1, "100.00")), reason="budget")
     balance = story.do(commands.amend_pledge, pledge.id, least, by=CASCAIS).balance(1)
     assert (balance.available, balance.reserved, balance.delivered) == (0, 6_000, 4_000)
-    less = AmendPledge(lines=(funding(1, "99.99"),), reason="budget")
+    less = AmendPledge(lines=offered(funding(1, "99.99")), reason="budget")
     with pytest.raises(PledgeCommitted):
         story.do(commands.amend_pledge, pledge.id, less, by=CASCAIS)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.matching import matches
-from services.matching.engine import Problem, Proposal, Solution, decide
+from services.matching.engine import Problem, Proposal, Solution, decide, eligible
 from services.matching.knowledge import Requirement
 from services.matching.matches import Coverage
 from services.matching.model import Balance, Pledge
@@ -24,6 +24,7 @@ from tests.given import (
     goods,
     money,
     numbered,
+    offered,
     services,
 )
 from tests.matching.samples import (
@@ -113,7 +114,10 @@ def test_what_is_covered_already_is_not_covered_again() -> None:
 def test_what_is_reserved_delivered_or_withdrawn_is_not_reserved_again() -> None:
     """Only what is available can serve."""
     balance = Balance(
-        line=HALF_A_MILLION, reserved=20_000_000, delivered=10_000_000, withdrawn=10_000_000
+        line=offered(HALF_A_MILLION)[0],
+        reserved=20_000_000,
+        delivered=10_000_000,
+        withdrawn=10_000_000,
     )
     pledge = a_pledge(HALF_A_MILLION).model_copy(update={"balances": (balance,)})
     solution = solve([a_need(HALF_A_MILLION)], [pledge])
@@ -343,7 +347,7 @@ def test_nobody_is_passed_over_for_a_line_that_was_covered_before_the_round() ->
 def test_who_could_not_serve_is_not_passed_over() -> None:
     """Another earmark, no rate, or nothing available: there was nothing to lose."""
     spent = a_pledge(HALF_A_MILLION, number=4).model_copy(
-        update={"balances": (Balance(line=HALF_A_MILLION, reserved=50_000_000),)}
+        update={"balances": (Balance(line=offered(HALF_A_MILLION)[0], reserved=50_000_000),)}
     )
     others = [
         earmarked(2, territories=(SUMY_OBLAST,)),
@@ -384,3 +388,32 @@ def test_round_without_needs_or_pledges_proposes_nothing() -> None:
     assert solve([], [a_pledge(HALF_A_MILLION)]) == Solution()
     assert solve([a_need(HALF_A_MILLION)], []) == Solution()
     assert Coverage(id=NEED).line(1).taken == 0
+
+
+def under(number: int = 1, amount: str = "500000.00", **terms: Any) -> Pledge:
+    """A pledge of one line of euros that may be divided under terms only."""
+    return a_pledge(*offered(funding(1, amount), **terms), number=number)
+
+
+def test_indivisible_line_serves_whole_or_not_at_all() -> None:
+    """500,000 that cannot be divided go to a need of as much, not to one of 499,999.99."""
+    less = a_need(funding(1, "499999.99"))
+    assert who(solve([less], [under(indivisible=True)])) == []
+    fits = solve([a_need(HALF_A_MILLION)], [under(indivisible=True)])
+    assert who(fits) == [("01", 1, "EUR 500,000.00", "EUR 500,000.00")]
+
+
+def test_part_below_the_minimum_is_not_proposed() -> None:
+    """100,000 at least: a need of 99,999.99 gets nothing, one of 100,000 all of it."""
+    least = money("100000.00")
+    assert who(solve([a_need(funding(1, "99999.99"))], [under(minimum=least)])) == []
+    found = solve([a_need(funding(1, "100000.00"))], [under(minimum=least)])
+    assert who(found) == [("01", 1, "EUR 100,000.00", "EUR 100,000.00")]
+
+
+def test_pledge_serves_from_its_first_day_on() -> None:
+    """The day before it is not taken."""
+    pledge = a_pledge(HALF_A_MILLION, valid_from="2023-09-02")
+    need = a_need(HALF_A_MILLION)
+    assert not eligible(pledge, need, "2023-09-01")
+    assert eligible(pledge, need, "2023-09-02")

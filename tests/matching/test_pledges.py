@@ -19,9 +19,10 @@ from services.matching.model import (
 from shared.codelists import currencies
 from shared.errors import InvalidInput, NotYours
 from shared.events.facts import DecimalRate, PledgeLine
-from shared.events.matching import MatchDeclined, PledgeMade
+from shared.events.matching import Earmark, MatchDeclined, PledgeMade
 from shared.events.registry import Event
-from tests.given import funding, given, goods, money, services
+from shared.lines import Line
+from tests.given import TODAY, funding, given, goods, money, offered, services
 from tests.matching.samples import (
     CASCAIS,
     IRPIN,
@@ -37,7 +38,6 @@ from tests.matching.samples import (
 )
 
 PARTNER = Party(id=CASCAIS, side="partner", status="admitted")
-TODAY = date(2023, 9, 1)
 OFFER = funding(1, "500000.00")
 
 
@@ -151,10 +151,10 @@ def test_more_than_is_available_can_never_be_reserved() -> None:
         )
 
 
-def amend(pledge: Pledge, *lines: PledgeLine, agreed: int = 0) -> Pledge:
+def amend(pledge: Pledge, *lines: Line, agreed: int = 0) -> Pledge:
     """The pledge after Cascais amended it; `agreed` cents of line 1 must stay."""
     return model.evolve_pledge(
-        pledge, model.amend(pledge, CASCAIS, lines, {1: agreed}, "council decided")
+        pledge, model.amend(pledge, CASCAIS, offered(*lines), {1: agreed}, "council decided")
     )
 
 
@@ -166,13 +166,14 @@ def test_pledge_may_grow_shrink_or_gain_a_line_while_nothing_is_reserved() -> No
 
 def test_amendment_says_what_was_and_what_is() -> None:
     """Both are whole."""
-    event = model.amend(a_pledge(OFFER), CASCAIS, (funding(1, "1.00"),), {}, "less")
-    assert (event.lines_before, event.lines) == ((OFFER,), (funding(1, "1.00"),))
+    less = offered(funding(1, "1.00"))
+    event = model.amend(a_pledge(OFFER), CASCAIS, less, {}, "less")
+    assert (event.lines_before, event.lines) == (offered(OFFER), less)
 
 
 def test_what_is_agreed_delivered_or_withdrawn_cannot_be_amended_away() -> None:
     """200,000 agreed and 100,000 delivered: 300,000 is the least."""
-    balance = Balance(line=OFFER, reserved=20_000_000, delivered=10_000_000)
+    balance = Balance(line=offered(OFFER)[0], reserved=20_000_000, delivered=10_000_000)
     pledge = a_pledge(OFFER).model_copy(update={"balances": (balance,)})
     assert where(amend(pledge, funding(1, "300000.00"), agreed=20_000_000))[0] == 0
     with pytest.raises(PledgeCommitted) as refused:
@@ -183,7 +184,7 @@ def test_what_is_agreed_delivered_or_withdrawn_cannot_be_amended_away() -> None:
 @pytest.mark.parametrize(
     "line", [funding(1, "500000.00", "UAH"), goods(1, "truck", 3), funding(2, "500000.00")]
 )
-def test_line_of_a_pledge_neither_vanishes_nor_changes_what_it_counts(line: PledgeLine) -> None:
+def test_line_of_a_pledge_neither_vanishes_nor_changes_what_it_counts(line: Line) -> None:
     """A match names its line by number."""
     with pytest.raises(InvalidInput):
         amend(a_pledge(OFFER), line)
@@ -273,3 +274,57 @@ def test_earmark_and_validity_are_kept_with_the_pledge() -> None:
     pledge = given(model.evolve_pledge, event)
     assert (pledge.earmark.need_id, pledge.valid_until) == (need.id, "2024-01-01")
     assert pledge.conditions == "a plaque"
+
+
+@pytest.mark.parametrize(
+    ("line", "pointer"),
+    [
+        (offered(funding(1, "10.00"), minimum=money("10.01"))[0], "/lines/0/minimum"),
+        (offered(funding(1, "10.00"), minimum=money("1.00", "UAH"))[0], "/lines/0/minimum"),
+        (offered(funding(1, "10.00"), minimum=money("0.00"))[0], "/lines/0/minimum/amount"),
+        (offered(goods(1, "truck", 3), minimum=money("1.00"))[0], "/lines/0/minimum"),
+        (
+            offered(funding(1, "10.00"), minimum=money("1.00"), indivisible=True)[0],
+            "/lines/0/minimum",
+        ),
+    ],
+    ids=["more than the line", "another currency", "nothing", "money for trucks", "indivisible"],
+)
+def test_minimum_is_a_part_of_its_line(line: PledgeLine, pointer: str) -> None:
+    """Counted as the line is, more than nothing and not more than it; none where indivisible."""
+    made = pledge_made(line)
+    with pytest.raises(InvalidInput) as refused:
+        model.make(made, Party(id=CASCAIS, side="partner", status="admitted"), TODAY)
+    assert refused.value.facts["field"] == pointer
+
+
+def test_line_in_a_currency_that_was_retired_since_does_not_stop_an_amendment() -> None:
+    """Kuna lines stay as they are or shrink; nothing new is pledged in kuna."""
+    pledge = a_pledge(funding(1, "100.00", "HRK"), goods(2, "truck", 3))
+    pledge = amend(pledge, funding(1, "100.00", "HRK"), goods(2, "truck", 4))
+    assert where(pledge, 2) == (4, 0, 0, 0)
+    assert where(amend(pledge, funding(1, "50.00", "HRK"), goods(2, "truck", 4)))[0] == 5_000
+    with pytest.raises(InvalidInput) as refused:
+        amend(
+            pledge,
+            funding(1, "100.00", "HRK"),
+            goods(2, "truck", 4),
+            funding(3, "1.00", "HRK"),
+        )
+    assert refused.value.facts["field"] == "/lines/2/amount/currency"
+
+
+def test_pledge_is_for_places_that_exist_and_ends_after_it_begins() -> None:
+    """The pointers name what is wrong."""
+    partner = Party(id=CASCAIS, side="partner", status="admitted")
+    for more, pointer in (
+        ({"earmark": Earmark(territories=("UA00000000000000000",))}, "/earmark/territories/0"),
+        ({"valid_from": "2023-10-02", "valid_until": "2023-10-01"}, "/valid_until"),
+        ({"valid_until": "2023-08-31"}, "/valid_until"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            model.make(pledge_made(OFFER, **more), partner, TODAY)
+        assert refused.value.facts["field"] == pointer
+    model.make(
+        pledge_made(OFFER, valid_from="2023-10-01", valid_until="2023-10-01"), partner, TODAY
+    )

@@ -17,7 +17,7 @@ from shared.events.ids import PartnershipId
 from shared.events.members import PartnershipDeclared
 from shared.log import LOCK
 from shared.replay import Documents, LogBroken, in_order, replay, state_hash
-from tests.given import an_id, funding, goods, money, patience
+from tests.given import an_id, funding, goods, money, offered, patience
 from tests.matching.samples import CASCAIS, IRPIN, LITHUANIA
 from tests.matching.story import Story
 from tests.matching.test_commands import amended, the_rates, withdrawn
@@ -49,13 +49,13 @@ def story() -> Story:
     told.do(commands.decline_match, hryvnias.id, Because(reason="no"), by=IRPIN)
     told.round()
     told.hear(handlers.on_need_amended, amended(first, funding(1, "250.00"), goods(2, "truck", 2)))
-    more = AmendPledge(lines=(funding(1, "900.00"), goods(2, "truck", 2)), reason="more")
+    more = AmendPledge(lines=offered(funding(1, "900.00"), goods(2, "truck", 2)), reason="more")
     told.do(commands.amend_pledge, pledge.id, more, by=CASCAIS)
     told.do(commands.withdraw_pledge, other.id, Because(reason="budget"), by=LITHUANIA)
     told.hear(handlers.on_need_closed, withdrawn(second))
     told.hear(handlers.on_need_amended, amended(first, funding(1, "200.00"), goods(2, "truck", 2)))
     short = MakePledge(
-        title={"en": "Until tonight"}, lines=(funding(1, "10.00"),), valid_until="2023-09-01"
+        title={"en": "Until tonight"}, lines=offered(funding(1, "10.00")), valid_until="2023-09-01"
     )
     told.do(commands.make_pledge, short, by=LITHUANIA)
     told.now += timedelta(days=1)

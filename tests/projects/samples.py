@@ -3,13 +3,15 @@
 from typing import Any
 
 from services.projects import model
+from services.projects.ending import CompleteProject
 from services.projects.knowledge import Authority, Commitment
-from services.projects.model import Need, Status
+from services.projects.model import Need, StartProject, Status
 from shared.events.ids import MatchId, MemberId, NeedId
 from shared.events.projects import (
     CompletionVerified,
     NeedPosted,
     NeedWithdrawn,
+    PreparationStarted,
     ProjectCompleted,
     ProjectStarted,
     ProjectSuspended,
@@ -81,6 +83,26 @@ def started() -> ProjectStarted:
     )
 
 
+def plan(start_date: str = "2022-08-01", **more: Any) -> StartProject:
+    """What Irpin plans to build, and when."""
+    return StartProject(start_date=start_date, planned_scope=PLAN, **more)
+
+
+def outcome(**more: Any) -> CompleteProject:
+    """Work ended on 31 August 2023 as planned, but for what the test says."""
+    facts: dict[str, Any] = {
+        "end_date": "2023-08-31",
+        "final_value": (money("500000.00"),),
+        "final_scope": PLAN,
+    }
+    return CompleteProject(**facts | more)
+
+
+def prepared() -> PreparationStarted:
+    """Designs and permits are under way."""
+    return PreparationStarted(need_id=NEED, authority_id=IRPIN, plan="designs and permits")
+
+
 def completed() -> ProjectCompleted:
     """Work ended on 31 August 2023 as planned."""
     return ProjectCompleted(
@@ -113,6 +135,7 @@ def withdrawn() -> NeedWithdrawn:
 
 HISTORIES: dict[Status, list[Event]] = {
     "identification": [need_posted()],
+    "preparation": [need_posted(), prepared()],
     "implementation": [need_posted(), started()],
     "suspended": [need_posted(), started(), suspended()],
     "completion": [need_posted(), started(), completed()],

@@ -5,17 +5,18 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from services.projects import commands, handlers, model
-from services.projects.commands import CompleteProject, VerifyCompletion
+from services.projects import commands, ending, handlers, model
+from services.projects.commands import VerifyCompletion
+from services.projects.ending import CompleteProject
 from services.projects.knowledge import Authority
-from services.projects.model import NeedClosed, NotIndependent
+from services.projects.model import Need, NeedClosed, NotIndependent
 from services.projects.store import RECORDS
 from shared.errors import InvalidInput
 from shared.events.ids import MatchId, PledgeId
 from shared.events.matching import MatchAgreed
 from shared.events.members import MemberAdmitted, MemberApplied
 from shared.events.projects import ProjectCompleted, VerificationFinding
-from tests.given import TODAY, Notebook, an_id, money
+from tests.given import TODAY, Notebook, an_id, given, money
 from tests.projects.samples import (
     CASCAIS,
     HISTORIES,
@@ -28,6 +29,9 @@ from tests.projects.samples import (
     authority,
     committed,
     monitor,
+    need_posted,
+    outcome,
+    started,
 )
 
 RESTORED = "the restored kindergarten Chervona Kalyna"
@@ -35,14 +39,7 @@ RESTORED = "the restored kindergarten Chervona Kalyna"
 
 def complete(**more: Any) -> ProjectCompleted:
     """Irpin completes its project on 31 August 2023 as planned, but for what the test says."""
-    facts: dict[str, Any] = {
-        "end_date": "2023-08-31",
-        "final_value": (money("500000.00"),),
-        "final_scope": PLAN,
-        "scope_reason": None,
-        "today": TODAY,
-    }
-    return model.complete(a_need("implementation"), IRPIN, **facts | more)
+    return ending.complete(a_need("implementation"), IRPIN, outcome(**more), TODAY)
 
 
 def test_completion_records_end_date_final_value_and_scope() -> None:
@@ -68,14 +65,48 @@ def test_scope_that_is_as_planned_is_no_change_whatever_the_reason() -> None:
     assert complete(scope_reason="none").scope_change is None
 
 
+def with_a_plan(**planned: Any) -> Need:
+    """The project, planned to end on a day or to cost a sum."""
+    planned_ = started().model_copy(update=planned)
+    return given(model.evolve, need_posted(), planned_)
+
+
+def test_end_date_that_is_not_the_planned_one_needs_a_reason() -> None:
+    """OC4IDS `endDateDetails`: planned, final and why; none where nothing was planned."""
+    project = with_a_plan(planned_end_date="2023-06-30")
+    with pytest.raises(InvalidInput) as refused:
+        ending.complete(project, IRPIN, outcome(), TODAY)
+    assert refused.value.facts["field"] == "/end_date_reason"
+    change = ending.complete(
+        project, IRPIN, outcome(end_date_reason="air raids"), TODAY
+    ).end_date_change
+    assert change is not None
+    assert (change.planned, change.final) == ("2023-06-30", "2023-08-31")
+    assert complete(end_date_reason="none").end_date_change is None
+
+
+def test_final_value_that_is_not_the_planned_one_needs_a_reason() -> None:
+    """Sums are compared by currency, however they are divided or written."""
+    project = with_a_plan(planned_value=(money("200000"), money("300000.00")))
+    assert ending.complete(project, IRPIN, outcome(), TODAY).value_change is None
+    for value in (money("500000.01"), money("500000.00", "UAH")):
+        with pytest.raises(InvalidInput) as refused:
+            ending.complete(project, IRPIN, outcome(final_value=(value,)), TODAY)
+        assert refused.value.facts["field"] == "/value_reason"
+        dearer = outcome(final_value=(value,), value_reason="prices rose")
+        change = ending.complete(project, IRPIN, dearer, TODAY).value_change
+        assert change is not None
+        assert (change.planned, change.final) == (project.planned_value, (value,))
+
+
 @pytest.mark.parametrize("day", ["2022-08-01", "2023-09-01"])
 def test_project_ends_between_its_start_and_today(day: str) -> None:
     """The day it started and today are both allowed."""
     assert complete(end_date=day).end_date == day
 
 
-@pytest.mark.parametrize("day", ["2022-07-31", "2023-09-02", "2023-02-30"])
-def test_project_ends_neither_before_its_start_nor_after_today_nor_on_no_day(day: str) -> None:
+@pytest.mark.parametrize("day", ["2022-07-31", "2023-09-02"])
+def test_project_ends_neither_before_its_start_nor_after_today(day: str) -> None:
     """The refusal names the field."""
     with pytest.raises(InvalidInput) as refused:
         complete(end_date=day)
@@ -103,7 +134,7 @@ def test_monitor_confirms_a_completion_or_leaves_it_open(
 ) -> None:
     """What is refuted is not completed, and may be looked at again."""
     need = a_need("completion")
-    event = model.verify(need, monitor(), [committed()], finding, "seen on the spot")
+    event = ending.verify(need, monitor(), [committed()], finding, "seen on the spot")
     assert event.monitor_id == MONITOR
     after = model.evolve(need, event)
     assert (after.status, after.finding) == (status, finding)
@@ -113,10 +144,10 @@ def test_completion_that_was_refuted_may_be_confirmed_later_but_only_once() -> N
     """Another look may confirm it; then nothing more is verified."""
     need = a_need("completion")
     agreed = [committed()]
-    need = model.evolve(need, model.verify(need, monitor(), agreed, "refuted", "no roof"))
-    need = model.evolve(need, model.verify(need, monitor(), agreed, "confirmed", "a roof now"))
+    need = model.evolve(need, ending.verify(need, monitor(), agreed, "refuted", "no roof"))
+    need = model.evolve(need, ending.verify(need, monitor(), agreed, "confirmed", "a roof now"))
     with pytest.raises(NeedClosed):
-        model.verify(need, monitor(), agreed, "confirmed", "again")
+        ending.verify(need, monitor(), agreed, "confirmed", "again")
 
 
 @pytest.mark.parametrize(
@@ -133,17 +164,17 @@ def test_monitor_is_admitted_and_neither_the_owner_nor_a_donor(by: Authority) ->
     """Nobody verifies what it built or paid for, also where its agreement is known no more."""
     for agreed in ([committed()], []):
         with pytest.raises(NotIndependent):
-            model.verify(a_need("completion"), by, agreed, "confirmed", "ours")
+            ending.verify(a_need("completion"), by, agreed, "confirmed", "ours")
 
 
 def test_partner_with_no_part_in_the_need_may_monitor_it() -> None:
     """Being a partner of the alliance is no conflict; being this need's donor is."""
     need, lithuania = a_need("completion"), monitor(id=LITHUANIA)
-    assert model.verify(need, lithuania, [committed()], "confirmed", "seen")
+    assert ending.verify(need, lithuania, [committed()], "confirmed", "seen")
     joined = [committed(), committed(partner_id=LITHUANIA)]
     with pytest.raises(NotIndependent):
-        model.verify(need, lithuania, joined, "confirmed", "ours")
-    assert model.verify(need, monitor(), joined, "confirmed", "seen")
+        ending.verify(need, lithuania, joined, "confirmed", "ours")
+    assert ending.verify(need, monitor(), joined, "confirmed", "seen")
 
 
 def book_with_a_completion() -> Notebook:

@@ -4,26 +4,29 @@ from collections.abc import Callable
 from typing import get_args
 
 import pytest
+from pydantic import ValidationError
 
-from services.projects import asking, model
+from services.projects import asking, ending, model
 from services.projects.model import Milestone, Need, NeedClosed, NothingAgreed, Status
 from shared.errors import InvalidInput, NotYours
 from shared.events.ids import MatchId, MemberId
 from shared.events.registry import Event
-from tests.given import TODAY, an_id, given, money
+from tests.given import TODAY, an_id, given
 from tests.projects.samples import (
     CASCAIS,
     HISTORIES,
     IRPIN,
     LITHUANIA,
-    PLAN,
     a_need,
     authority,
     committed,
     completed,
     monitor,
     need_posted,
+    outcome,
+    plan,
     started,
+    suspended,
     verified,
     withdrawn,
 )
@@ -35,29 +38,34 @@ Step = Callable[[Need, MemberId], Event]
 STEPS: dict[str, Step] = {
     "amend": lambda need, by: asking.amend(need, by, [], "urgent now", None, "high"),
     "withdraw": lambda need, by: asking.withdraw(need, by, [], "built elsewhere"),
-    "start": lambda need, by: model.start(need, by, [committed()], "2022-08-01", PLAN, None, TODAY),
+    "prepare": lambda need, by: model.prepare(need, by, "designs and permits"),
+    "start": lambda need, by: model.start(need, by, [committed()], plan(), TODAY),
     "suspend": lambda need, by: model.suspend(need, by, "security", "shelling of the quarter"),
     "resume": lambda need, by: model.resume(need, by, "it is quiet again"),
     "cancel": lambda need, by: model.cancel(need, by, "the ground does not hold"),
     "milestone": lambda need, by: model.record_milestone(need, by, FOUNDATIONS, TODAY),
-    "complete": lambda need, by: model.complete(
-        need, by, "2023-08-31", (money("500000.00"),), PLAN, None, TODAY
-    ),
-    "verify": lambda need, by: model.verify(need, monitor(), [committed()], "confirmed", "seen"),
+    "complete": lambda need, by: ending.complete(need, by, outcome(), TODAY),
+    "verify": lambda need, by: ending.verify(need, monitor(), [committed()], "confirmed", "seen"),
 }
 
 LEADS: dict[str, dict[Status, Status]] = {
     "amend": {
         "identification": "identification",
+        "preparation": "preparation",
         "implementation": "implementation",
         "suspended": "suspended",
     },
-    "withdraw": {"identification": "cancelled"},
-    "start": {"identification": "implementation"},
-    "suspend": {"implementation": "suspended"},
+    "withdraw": {"identification": "cancelled", "preparation": "cancelled"},
+    "prepare": {"identification": "preparation"},
+    "start": {"identification": "implementation", "preparation": "implementation"},
+    "suspend": {"preparation": "suspended", "implementation": "suspended"},
     "resume": {"suspended": "implementation"},
-    "cancel": {"implementation": "cancelled", "suspended": "cancelled"},
-    "milestone": {"implementation": "implementation"},
+    "cancel": {
+        "preparation": "cancelled",
+        "implementation": "cancelled",
+        "suspended": "cancelled",
+    },
+    "milestone": {"preparation": "preparation", "implementation": "implementation"},
     "complete": {"implementation": "completion"},
     "verify": {"completion": "completed"},
 }
@@ -99,7 +107,7 @@ def test_table_has_every_state() -> None:
 def test_project_starts_on_an_agreement_only() -> None:
     """Nothing agreed, no project."""
     with pytest.raises(NothingAgreed):
-        model.start(a_need(), IRPIN, [], "2022-08-01", PLAN, None, TODAY)
+        model.start(a_need(), IRPIN, [], plan(), TODAY)
 
 
 def test_project_names_its_matches_and_each_donor_once_whatever_their_order() -> None:
@@ -109,37 +117,43 @@ def test_project_names_its_matches_and_each_donor_once_whatever_their_order() ->
         committed(id=an_id(MatchId, "second"), need_line=2),
         committed(partner_id=LITHUANIA),
     ]
-    event = model.start(a_need(), IRPIN, agreed, "2022-08-01", PLAN, "2023-08-31", TODAY)
-    assert event == model.start(
-        a_need(), IRPIN, agreed[::-1], "2022-08-01", PLAN, "2023-08-31", TODAY
-    )
+    event = model.start(a_need(), IRPIN, agreed, plan(), TODAY)
+    assert event == model.start(a_need(), IRPIN, agreed[::-1], plan(), TODAY)
     assert sorted(event.donors) == sorted([CASCAIS, LITHUANIA])
     assert sorted(event.match_ids) == sorted(c.id for c in agreed)
 
 
 def test_project_cannot_be_planned_to_end_before_it_starts() -> None:
     """The same day is allowed, the day before is not."""
-    model.start(a_need(), IRPIN, [committed()], "2022-08-01", PLAN, "2022-08-01", TODAY)
+    model.start(a_need(), IRPIN, [committed()], plan(planned_end_date="2022-08-01"), TODAY)
     with pytest.raises(InvalidInput) as refused:
-        model.start(a_need(), IRPIN, [committed()], "2022-08-01", PLAN, "2022-07-31", TODAY)
+        model.start(a_need(), IRPIN, [committed()], plan(planned_end_date="2022-07-31"), TODAY)
     assert refused.value.facts["field"] == "/planned_end_date"
 
 
 def test_project_has_started_when_it_is_said_to_have() -> None:
     """Today is allowed, tomorrow is not, whatever the plan."""
-    today = model.start(a_need(), IRPIN, [committed()], "2023-09-01", PLAN, "2024-08-31", TODAY)
+    today = model.start(a_need(), IRPIN, [committed()], plan("2023-09-01"), TODAY)
     assert today.start_date == "2023-09-01"
     with pytest.raises(InvalidInput) as refused:
-        model.start(a_need(), IRPIN, [committed()], "2023-09-02", PLAN, "2024-08-31", TODAY)
+        model.start(a_need(), IRPIN, [committed()], plan("2023-09-02"), TODAY)
     assert refused.value.facts["field"] == "/start_date"
 
 
 @pytest.mark.parametrize("day", ["2023-02-29", "2022-13-01", "0000-01-01"])
 def test_day_that_is_in_no_calendar_is_refused(day: str) -> None:
     """Digits in the right places are not a day."""
-    with pytest.raises(InvalidInput) as refused:
-        model.start(a_need(), IRPIN, [committed()], day, PLAN, None, TODAY)
-    assert refused.value.facts["field"] == "/start_date"
+    with pytest.raises(ValidationError):
+        plan(day)
+
+
+def test_what_is_resumed_goes_on_where_it_stood() -> None:
+    """A suspension interrupts the preparation or the work, and gives back the same."""
+    for status in ("preparation", "implementation"):
+        need = model.evolve(a_need(status), suspended())
+        assert (need.status, need.suspended_from) == ("suspended", status)
+        need = model.evolve(need, model.resume(need, IRPIN, "it is quiet again"))
+        assert (need.status, need.suspended_from) == (status, None)
 
 
 def test_milestone_met_tomorrow_is_refused_but_may_be_scheduled() -> None:
@@ -189,6 +203,6 @@ def test_nothing_happens_to_a_need_that_was_not_posted(event: Event) -> None:
 
 def test_authority_that_is_admitted_posts_a_need() -> None:
     """The need is in identification, with the lines that were asked."""
-    event = asking.post(need_posted(), authority())
+    event = asking.post(need_posted(), authority(), TODAY)
     need = given(model.evolve, event)
     assert (need.status, need.lines) == ("identification", need_posted().lines)

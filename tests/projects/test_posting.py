@@ -1,5 +1,7 @@
 """What may be asked for, by whom, where and in which amounts."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -13,10 +15,11 @@ from services.projects.knowledge import (
 from services.projects.model import NotAnAuthority
 from shared.codelists import chain
 from shared.errors import InvalidInput
-from shared.events.facts import RequirementLine
+from shared.events.facts import Money, RequirementLine, Site
 from shared.events.ids import PledgeId
 from shared.events.matching import ContributionDelivered, MatchAgreed
 from shared.events.members import MemberAdmitted, MemberApplied, MemberRejected
+from shared.events.projects import NeedPosted
 from tests.given import (
     BORODIANKA,
     BUCHA,
@@ -24,6 +27,7 @@ from tests.given import (
     MYKOLAIV,
     MYKOLAIV_OF_LVIV_OBLAST,
     SUMY_OBLAST,
+    TODAY,
     an_id,
     funding,
     given,
@@ -50,7 +54,7 @@ ZABUCHCHIA = "UA32080150030095828"
 def test_only_an_admitted_ukrainian_member_posts_a_need(by: Authority) -> None:
     """Partners pledge; who is not admitted does neither."""
     with pytest.raises(NotAnAuthority):
-        asking.post(need_posted(), by)
+        asking.post(need_posted(), by, TODAY)
 
 
 def test_place_of_a_need_is_its_whole_chain() -> None:
@@ -127,7 +131,7 @@ def test_amount_that_nobody_can_give_is_refused_with_its_pointer(
 ) -> None:
     """Nothing, too many decimals, a currency that is retired or none, a unit of something else."""
     with pytest.raises(InvalidInput) as refused:
-        asking.post(need_posted(lines=(line,)), authority())
+        asking.post(need_posted(lines=(line,)), authority(), TODAY)
     assert refused.value.facts["field"] == pointer
 
 
@@ -145,7 +149,7 @@ def test_amount_that_nobody_can_give_is_refused_with_its_pointer(
 )
 def test_smallest_and_largest_amounts_are_kept_as_they_are(line: RequirementLine) -> None:
     """One cent, one yen, one thousandth of a dinar, and fifteen digits: none is rounded."""
-    assert asking.post(need_posted(lines=(line,)), authority()).lines == (line,)
+    assert asking.post(need_posted(lines=(line,)), authority(), TODAY).lines == (line,)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +176,9 @@ def test_negative_quantity_is_not_even_a_quantity() -> None:
 def test_two_lines_with_one_number_are_refused() -> None:
     """A match names its line by number, so a number names one line."""
     with pytest.raises(InvalidInput) as refused:
-        asking.post(need_posted(lines=(funding(1, "1.00"), goods(1, "truck", 1))), authority())
+        asking.post(
+            need_posted(lines=(funding(1, "1.00"), goods(1, "truck", 1))), authority(), TODAY
+        )
     assert refused.value.facts["field"] == "/lines/1/line"
 
 
@@ -230,3 +236,77 @@ def test_commitment_is_delivered_when_nothing_is_to_come() -> None:
     agreed: Commitment = given(evolve_commitment, agreement)
     with pytest.raises(TypeError):
         evolve_commitment(agreed, agreement)
+
+
+def posts(**more: Any) -> NeedPosted:
+    """Irpin asks, and it is allowed."""
+    return asking.post(need_posted(**more), authority(), TODAY)
+
+
+def refused_at(**more: Any) -> str:
+    """Irpin asks, and it is refused; where."""
+    with pytest.raises(InvalidInput) as refused:
+        posts(**more)
+    return str(refused.value.facts["field"])
+
+
+@pytest.mark.parametrize("urgency", ["high", "critical"])
+def test_urgency_is_given_with_its_reason(urgency: str) -> None:
+    """Who asks to come before others says why."""
+    assert refused_at(urgency=urgency) == "/urgency_reason"
+    assert posts(urgency=urgency, urgency_reason="the children have no shelter")
+
+
+def test_damage_is_the_wars_and_has_happened() -> None:
+    """From 20 February 2014 to today."""
+    for day in ("2014-02-20", "2023-09-01"):
+        assert posts(damage_date=day).damage_date == day
+    for day in ("2014-02-19", "2023-09-02", "1014-02-20", "9999-12-31"):
+        assert refused_at(damage_date=day) == "/damage_date"
+
+
+def point(latitude: str, longitude: str) -> Site:
+    """A point on the map."""
+    return Site.model_validate({"coordinates": {"latitude": latitude, "longitude": longitude}})
+
+
+def test_site_lies_in_ukraine_and_says_where() -> None:
+    """Latitude and longitude changed places, or none, are refused."""
+    assert posts(site=point("50.5218", "30.2506"))
+    assert refused_at(site=point("30.2506", "50.5218")) == "/site/coordinates/latitude"
+    assert refused_at(site=point("50.5218", "-30.2506")) == "/site/coordinates/longitude"
+    assert refused_at(site=Site()) == "/site"
+    assert refused_at(site_withheld=True) == "/site"
+
+
+def test_withheld_site_leaves_only_the_hromada_public() -> None:
+    """Neither the address nor the village is in the event; the hromada and wider are."""
+    asked = posts(
+        territory=asking.place(ZABUCHCHIA, authority()),
+        site=Site(address="вул. Центральна, 1"),
+        site_withheld=True,
+    )
+    told = asking.public(asked)
+    assert (told.site, told.site_withheld) == (None, True)
+    assert told.territory == IRPIN_CHAIN[1:]
+    assert "Центральна" not in told.data()
+    assert asking.public(posts(site=Site(address="вул. Центральна, 1"))).site is not None
+
+
+@pytest.mark.parametrize(
+    ("unit_value", "pointer"),
+    [
+        (money("0.00"), "/lines/1/unit_value/amount"),
+        (money("1.234"), "/lines/1/unit_value/amount"),
+        (money("1.00", "HRK"), "/lines/1/unit_value/currency"),
+    ],
+)
+def test_value_of_a_unit_that_money_may_replace_is_an_amount(
+    unit_value: Money, pointer: str
+) -> None:
+    """A boiler may be given as money at a stated value, checked as every amount is."""
+    boilers = goods(2, "boiler", 2)
+    asked = boilers.model_copy(update={"unit_value": money("40000.00", "UAH")})
+    assert posts(lines=(funding(1, "1.00"), asked)).lines[1] == asked
+    wrong = boilers.model_copy(update={"unit_value": unit_value})
+    assert refused_at(lines=(funding(1, "1.00"), wrong)) == pointer

@@ -33,6 +33,7 @@ POSTED: dict[str, Any] = {
         },
     ],
     "urgency": "high",
+    "site_withheld": False,
 }
 
 
