@@ -5,7 +5,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from shared.events import Envelope, Event
-from shared.events.facts import FundingLine, Money
+from shared.events.facts import FundingLine, Money, OfferedFunding
 from shared.events.ids import (
     ContactRef,
     Id,
@@ -123,7 +123,7 @@ def pledge_made() -> PledgeMade:
         pledge_id=PLEDGE,
         partner_id=CASCAIS,
         title=TITLES[PLEDGE],
-        lines=(FundingLine(line=1, amount=EUR),),
+        lines=(OfferedFunding(line=1, amount=EUR),),
         conditions="for a crèche",
         valid_until="2026-12-31",
     )
