@@ -76,7 +76,7 @@ def _check_site(site: Site | None, withheld: bool) -> None:
         if withheld:
             raise InvalidInput("/site", "there is no site to withhold", None, "an address or point")
         return
-    if site.address is None and site.coordinates is None:
+    if site.description is None and site.coordinates is None:
         raise InvalidInput("/site", "names neither an address nor a point")
     if site.coordinates is not None:
         for name, (least, most) in BOUNDS.items():

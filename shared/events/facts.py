@@ -222,9 +222,9 @@ class Coordinates(Fact):
 
 
 class Site(Fact):
-    """Where exactly a need is: an address, a point, or both."""
+    """Where exactly a need is: in words (a public building's address), a point, or both."""
 
-    address: Line1 | None = None
+    description: Line1 | None = None
     coordinates: Coordinates | None = None
 
 

@@ -283,14 +283,14 @@ def test_withheld_site_leaves_only_the_hromada_public() -> None:
     """Neither the address nor the village is in the event; the hromada and wider are."""
     asked = posts(
         territory=asking.place(ZABUCHCHIA, authority()),
-        site=Site(address="вул. Центральна, 1"),
+        site=Site(description="вул. Центральна, 1"),
         site_withheld=True,
     )
     told = asking.public(asked)
     assert (told.site, told.site_withheld) == (None, True)
     assert told.territory == IRPIN_CHAIN[1:]
     assert "Центральна" not in told.data()
-    assert asking.public(posts(site=Site(address="вул. Центральна, 1"))).site is not None
+    assert asking.public(posts(site=Site(description="вул. Центральна, 1"))).site is not None
 
 
 @pytest.mark.parametrize(
