@@ -39,7 +39,7 @@ class Refused(Exception):
     @classmethod
     def kind(cls) -> str:
         """The class's name in kebab case: the last part of the problem's `type`."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
+        return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", cls.__name__).lower()
 
 
 class NotFound(Refused):

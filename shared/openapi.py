@@ -4,7 +4,7 @@ What every command may answer (a missing token, a reused key) is added to what i
 `refuses`, so that a route names only what its own rules say.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -28,6 +28,8 @@ from shared.problems import TYPE, BodyTooLarge, StoreUnavailable
 
 F = TypeVar("F", bound=Callable[..., Any])
 Operation = dict[str, Any]
+Examples = Mapping[str, dict[str, Any]]
+"""Bodies by the name of the command."""
 
 EVERY_READ: tuple[type[Refused], ...] = (InvalidInput, TooManyRequests, StoreUnavailable)
 EVERY_COMMAND: tuple[type[Refused], ...] = (
@@ -80,23 +82,30 @@ def refuses(*errors: type[Refused]) -> Callable[[F], F]:
     return mark
 
 
-def describe(app: FastAPI, routers: Iterable[APIRouter], *, summary: str) -> None:
-    """Make the application's OpenAPI document state its errors, headers and security."""
+def describe(
+    app: FastAPI, routers: Iterable[APIRouter], *, summary: str, examples: Examples
+) -> None:
+    """Make the application's OpenAPI document state its errors, headers, security and examples."""
     routes = [r for router in routers for r in router.routes if isinstance(r, CommandRoute)]
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app, routes, summary)
+            app.openapi_schema = _document(app, routes, summary, examples)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _document(app: FastAPI, routes: list[CommandRoute], summary: str) -> dict[str, Any]:
+def _document(
+    app: FastAPI, routes: list[CommandRoute], summary: str, examples: Examples
+) -> dict[str, Any]:
     found = get_openapi(title=app.title, version=app.version, summary=summary, routes=app.routes)
     for route in routes:
         for method in route.methods or ():
-            _complete(found["paths"][route.path_format][method.lower()], route, method)
+            operation = found["paths"][route.path_format][method.lower()]
+            _complete(operation, route, method)
+            if example := examples.get(route.name):
+                operation["requestBody"]["content"]["application/json"]["example"] = example
     components = found.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):

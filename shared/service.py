@@ -28,7 +28,7 @@ from shared.kafka import BrokerAway, Producer
 from shared.limiting import Limits
 from shared.log import LOG, Records
 from shared.mongo import Session, Store, StoreAway
-from shared.openapi import describe
+from shared.openapi import Examples, describe
 from shared.problems import add_problem_handlers
 from shared.relay import Relay, wake_on_inserts
 from shared.settings import Settings
@@ -51,6 +51,7 @@ class Service:
         title: str,
         summary: str,
         routers: Sequence[APIRouter],
+        examples: Examples,
         on: Handlers,
         workers: Sequence[Callable[["Service"], Worker]] = (),
     ) -> None:
@@ -105,7 +106,7 @@ class Service:
         self.app.state.after_commit = [self.wake]
         self.app.state.limits = Limits(settings.commands_per_minute, settings.reads_per_minute)
         add_problem_handlers(self.app)
-        describe(self.app, routers, summary=summary)
+        describe(self.app, routers, summary=summary, examples=examples)
         for router in routers:
             self.app.include_router(router)
         self.app.include_router(_health(self))

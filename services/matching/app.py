@@ -1,6 +1,7 @@
 """matching as a process: `uvicorn services.matching.app:app`."""
 
 from services.matching import api, rounds
+from services.matching.examples import EXAMPLES
 from services.matching.handlers import on
 from services.matching.settings import MatchingSettings
 from services.matching.store import RECORDS
@@ -12,6 +13,7 @@ app = Service(
     title="Matching",
     summary="What partners pledge, and which part of it serves which need.",
     routers=[api.router],
+    examples=EXAMPLES,
     on=on,
     workers=[rounds.worker, rounds.expiry],
 ).app

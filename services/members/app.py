@@ -1,6 +1,7 @@
 """members as a process: `uvicorn services.members.app:app`."""
 
 from services.members import api
+from services.members.examples import EXAMPLES
 from services.members.handlers import on
 from services.members.settings import MembersSettings
 from services.members.store import RECORDS
@@ -12,5 +13,6 @@ app = Service(
     title="Members",
     summary="Who belongs to the alliance, and who is twinned with whom.",
     routers=[api.router],
+    examples=EXAMPLES,
     on=on,
 ).app

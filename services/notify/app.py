@@ -1,6 +1,7 @@
 """notify as a process: `uvicorn services.notify.app:app`."""
 
 from services.notify import api, sender
+from services.notify.examples import EXAMPLES
 from services.notify.handlers import on
 from services.notify.settings import NotifySettings
 from services.notify.store import RECORDS
@@ -12,6 +13,7 @@ app = Service(
     title="Notify",
     summary="Who was told what, and where they are reached.",
     routers=[api.router],
+    examples=EXAMPLES,
     on=on,
     workers=[sender.worker],
 ).app

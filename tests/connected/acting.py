@@ -75,14 +75,18 @@ class Acting:
         body: Json | None = None,
         *,
         key: str | None = None,
+        method: str = "POST",
+        roles: tuple[str, ...] | None = None,
         **headers: str,
     ) -> httpx.Response:
         """A POST as `who` ("operator", or a member's name) under a new Idempotency-Key or `key`.
 
-        Headers by name, `_` for `-`.
+        As every role that `who` may have, but where `roles` says it. Headers by name, `_` for `-`.
         """
-        roles = ("operator",) if who == "operator" else ("core", "member", "monitor")
-        return await self._http.post(
+        if roles is None:
+            roles = ("operator",) if who == "operator" else ("core", "member", "monitor")
+        return await self._http.request(
+            method,
             self.system.url(service) + path,
             json=body,
             headers={
@@ -116,8 +120,16 @@ class Acting:
         for member in await self.done("operator", "members", "/founding-members", {}):
             self.ids[member["organisation_id"].removeprefix("XI-ALLIANCE-").lower()] = member["id"]
 
-    async def admit(self, who: str, side: str) -> str:
+    async def admit(self, who: str, side: str, place: str = IRPIN) -> str:
         """A body applies and a core member of its side vouches for it; its id."""
+        member_id = await self.apply(who, side, place)
+        endorser = "auc" if side == "ukraine" else "cemr"
+        reason = {"reason": "known to us"}
+        await self.done(endorser, "members", f"/members/{member_id}/endorsements", reason)
+        return member_id
+
+    async def apply(self, who: str, side: str, place: str = IRPIN) -> str:
+        """A body applies; its id."""
         body: Json = {
             "side": side,
             "kind": "hromada" if side == "ukraine" else "city",
@@ -127,12 +139,9 @@ class Acting:
             "principles": PRINCIPLES,
         }
         if side == "ukraine":
-            body["territory"] = IRPIN
+            body["territory"] = place
         member = await self.done("operator", "members", "/members", body)
         self.ids[who] = member["id"]
-        endorser = "auc" if side == "ukraine" else "cemr"
-        reason = {"reason": "known to us"}
-        await self.done(endorser, "members", f"/members/{member['id']}/endorsements", reason)
         return str(member["id"])
 
     async def open(self, *, authorities: int = 1, partners: int = 1) -> None:

@@ -23,5 +23,7 @@ async def on_thing_happened(event: ThingHappened, uow: UnitOfWork) -> None:
 
 
 if __name__ == "__main__":
-    app = Service(Settings.load(), READER, title="Stuck", summary="Stuck.", routers=[], on=on).app
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=False)
+    service = Service(
+        Settings.load(), READER, title="Stuck", summary="Stuck.", routers=[], examples={}, on=on
+    )
+    uvicorn.run(service.app, host="127.0.0.1", port=int(sys.argv[1]), access_log=False)

@@ -69,11 +69,11 @@ class Round:
         path = f"/needs/{self.need}/withdrawal"
         return await self.acting.ask(self.authority, "projects", path, WHY)
 
-    async def amend_need(self, amount: int, **headers: str) -> Answer:
+    async def amend_need(self, amount: int, if_match: str = "*") -> Answer:
         """The authority asks for another amount."""
         path = f"/needs/{self.need}/amendments"
         body = WHY | {"lines": [euros(amount)]}
-        return await self.acting.ask(self.authority, "projects", path, body, **headers)
+        return await self.acting.ask(self.authority, "projects", path, body, If_Match=if_match)
 
 
 Kind = Callable[[Round], Awaitable[tuple[Act, Act]]]

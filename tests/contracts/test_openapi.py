@@ -21,11 +21,17 @@ def router_of(service: str) -> APIRouter:
     return found
 
 
+def examples_of(service: str) -> dict[str, Any]:
+    """A service's example bodies, by command."""
+    found: dict[str, Any] = importlib.import_module(f"services.{service}.examples").EXAMPLES
+    return found
+
+
 def api_of(service: str) -> FastAPI:
     """A service's routes without the service: nothing is connected."""
     app, router = FastAPI(title=service), router_of(service)
     app.include_router(router)
-    describe(app, [router], summary=service)
+    describe(app, [router], summary=service, examples=examples_of(service))
     return app
 
 
@@ -40,6 +46,17 @@ def test_every_command_stands_in_the_table_of_roles_and_no_other() -> None:
     found = {name for service in SERVICES for name in commands_of(service)}
     assert [name for name in sorted(found) if not roles_for(name)] == []
     assert sorted(set().union(*ROLES.values()) - found) == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_command_with_a_body_has_an_example_and_no_example_is_left_over(service: str) -> None:
+    """Whoever reads the document sees one request that works; tests/e2e runs them."""
+    with_body = {name for name, route in commands_of(service).items() if route.body_field}
+    assert with_body == set(examples_of(service))
+    for operations in api_of(service).openapi()["paths"].values():
+        for operation in operations.values():
+            if body := operation.get("requestBody"):
+                assert body["content"]["application/json"]["example"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -1,0 +1,58 @@
+"""Example bodies of this service's commands, as OpenAPI shows them; each is run as a test."""
+
+from typing import Any
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "make_pledge": {
+        "title": {"en": "For kindergartens in Kyiv oblast", "uk": "Для дитсадків Київщини"},
+        "lines": [
+            {
+                "kind": "funding",
+                "line": 1,
+                "amount": {"amount": "500000.00", "currency": "EUR"},
+                "minimum": {"amount": "100000.00", "currency": "EUR"},
+            },
+            {
+                "kind": "goods",
+                "line": 2,
+                "category": "truck",
+                "amount": {"quantity": 3, "unit": "piece"},
+                "indivisible": True,
+            },
+        ],
+        "earmark": {"territories": ["UA32000000000030281"], "sectors": ["education"]},
+        "conditions": "A plaque names the donor.",
+        "valid_until": "2099-12-31",
+    },
+    "amend_pledge": {
+        "lines": [
+            {
+                "kind": "funding",
+                "line": 1,
+                "amount": {"amount": "600000.00", "currency": "EUR"},
+                "minimum": {"amount": "100000.00", "currency": "EUR"},
+            },
+            {
+                "kind": "goods",
+                "line": 2,
+                "category": "truck",
+                "amount": {"quantity": 3, "unit": "piece"},
+                "indivisible": True,
+            },
+        ],
+        "reason": "The city council gave more.",
+    },
+    "withdraw_pledge": {"reason": "The budget was cut."},
+    "decline_match": {"reason": "We have found another way to do it."},
+    "deliver": {
+        "amount": {"amount": "250000.00", "currency": "EUR"},
+        "date": "2023-08-31",
+        "scope": "the first half of the equipment",
+    },
+    "set_rates": {
+        "date": "2022-06-22",
+        "source": "an example, no quotation",
+        "per_eur": {"UAH": "30.8940", "PLN": "4.6590"},
+    },
+}
+"""The body of each command, by its name."""

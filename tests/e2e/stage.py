@@ -1,0 +1,199 @@
+"""What a command needs to be possible: a need, pledge or match in the state before it.
+
+One row for each command of the table of roles, so that the roles and OpenAPI's examples are run
+on the same things.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import uuid4
+
+from cli.story import BORODIANKA
+from deploy.local.system import System
+from services.matching.examples import EXAMPLES as OF_MATCHING
+from services.members.examples import EXAMPLES as OF_MEMBERS
+from services.notify.examples import EXAMPLES as OF_NOTIFY
+from services.projects.examples import EXAMPLES as OF_PROJECTS
+from tests.connected.acting import Acting, Json
+
+BODIES = OF_MEMBERS | OF_PROJECTS | OF_MATCHING | OF_NOTIFY
+
+
+class Stage(Acting):
+    """Acts on a system; Borodianka asks, Cascais gives, and there are others beside them."""
+
+    def __init__(self, system: System) -> None:
+        super().__init__(system)
+        self._applicants = 0
+
+    async def open_all(self) -> None:
+        """The alliance, two authorities and two partners."""
+        await self.found()
+        for who, side, place in (
+            ("borodianka", "ukraine", BORODIANKA),
+            ("irpin", "ukraine", ""),
+            ("cascais", "partner", ""),
+            ("celle", "partner", ""),
+        ):
+            await self.admit(who, side, *([place] if place else []))
+        await self.at_rest()
+
+    async def nothing(self) -> Json:
+        """Nothing has to be there before."""
+        return {}
+
+    async def applicant(self) -> Json:
+        """A Ukrainian body that has applied."""
+        self._applicants += 1
+        return {"member_id": await self.apply(f"applicant{self._applicants}", "ukraine")}
+
+    async def need(self) -> Json:
+        """A need of Borodianka's, of which nothing is agreed."""
+        need = await self.done("borodianka", "projects", "/needs", BODIES["post_need"])
+        return {"need_id": need["id"]}
+
+    async def pledge_made(self) -> Json:
+        """A pledge of Cascais's."""
+        pledge = await self.done("cascais", "matching", "/pledges", BODIES["make_pledge"])
+        return {"pledge_id": pledge["id"]}
+
+    async def proposal(self) -> Json:
+        """A match of the two that is proposed."""
+        need = await self.need()
+        await self.at_rest()
+        body = BODIES["make_pledge"] | {"earmark": need}
+        await self.done("cascais", "matching", "/pledges", body)
+        (match,) = await self.proposals(need["need_id"])
+        return need | {"match_id": match["id"]}
+
+    async def agreement(self) -> Json:
+        """The same, agreed."""
+        staged = await self.proposal()
+        for who in ("cascais", "borodianka"):
+            await self.done(who, "matching", f"/matches/{staged['match_id']}/acceptances")
+        await self.at_rest()
+        return staged
+
+    async def prepared(self) -> Json:
+        """A need that is being prepared."""
+        return await self.then(await self.need(), "preparation", "prepare_project")
+
+    async def work(self) -> Json:
+        """A project on which work began."""
+        return await self.then(await self.agreement(), "start", "start_project")
+
+    async def standstill(self) -> Json:
+        """A project that is suspended."""
+        return await self.then(await self.work(), "suspension", "suspend_project")
+
+    async def built(self) -> Json:
+        """A project whose completion is not verified."""
+        return await self.then(await self.work(), "completion", "complete_project")
+
+    async def contact(self) -> Json:
+        """An address in the vault."""
+        return {"contact_ref": str(uuid4())}
+
+    async def then(self, staged: Json, step: str, command: str) -> Json:
+        """Borodianka takes a step with its need."""
+        path = f"/needs/{staged['need_id']}/{step}"
+        await self.done("borodianka", "projects", path, BODIES[command])
+        return staged
+
+
+@dataclass(frozen=True)
+class Row:
+    """One command: where it is asked for, on what, whose that is, and who is refused, and how."""
+
+    service: str
+    path: str
+    before: Callable[[Stage], Awaitable[Json]]
+    own: str
+    other: str = ""
+    refusal: str = "not-yours"
+    method: str = "POST"
+
+    def body(self, command: str, stage: Stage) -> Json | None:
+        """OpenAPI's example, about a member that is there."""
+        body = BODIES.get(command)
+        if body and "with_member" in body:
+            return body | {"with_member": stage.ids["celle"]}
+        return body
+
+
+def _need(step: str, before: Callable[[Stage], Awaitable[Json]]) -> Row:
+    return Row("projects", f"/needs/{{need_id}}/{step}", before, "borodianka", "irpin")
+
+
+ROWS: dict[str, Row] = {
+    "apply": Row("members", "/members", Stage.nothing, "auc"),
+    "found": Row("members", "/founding-members", Stage.nothing, "operator"),
+    "endorse": Row(
+        "members",
+        "/members/{member_id}/endorsements",
+        Stage.applicant,
+        "auc",
+        "cemr",
+        "not-a-core-member",
+    ),
+    "reject": Row(
+        "members",
+        "/members/{member_id}/rejections",
+        Stage.applicant,
+        "auc",
+        "cemr",
+        "not-a-core-member",
+    ),
+    "declare_partnership": Row("members", "/partnerships", Stage.nothing, "irpin"),
+    "post_need": Row(
+        "projects", "/needs", Stage.nothing, "borodianka", "cascais", "not-an-authority"
+    ),
+    "amend_need": _need("amendments", Stage.need),
+    "withdraw_need": _need("withdrawal", Stage.need),
+    "prepare_project": _need("preparation", Stage.need),
+    "start_project": _need("start", Stage.agreement),
+    "suspend_project": _need("suspension", Stage.work),
+    "resume_project": _need("resumption", Stage.standstill),
+    "cancel_project": _need("cancellation", Stage.prepared),
+    "record_milestone": _need("milestones", Stage.work),
+    "complete_project": _need("completion", Stage.work),
+    "verify_completion": Row(
+        "projects",
+        "/needs/{need_id}/verification",
+        Stage.built,
+        "cor",
+        "cascais",
+        "not-independent",
+    ),
+    "make_pledge": Row(
+        "matching", "/pledges", Stage.nothing, "cascais", "borodianka", "not-a-partner"
+    ),
+    "amend_pledge": Row(
+        "matching", "/pledges/{pledge_id}/amendments", Stage.pledge_made, "cascais", "celle"
+    ),
+    "withdraw_pledge": Row(
+        "matching", "/pledges/{pledge_id}/withdrawal", Stage.pledge_made, "cascais", "celle"
+    ),
+    "accept_match": Row(
+        "matching", "/matches/{match_id}/acceptances", Stage.proposal, "cascais", "celle"
+    ),
+    "decline_match": Row(
+        "matching", "/matches/{match_id}/declines", Stage.proposal, "borodianka", "irpin"
+    ),
+    "deliver": Row(
+        "matching", "/matches/{match_id}/deliveries", Stage.agreement, "borodianka", "cascais"
+    ),
+    "set_rates": Row("matching", "/rates", Stage.nothing, "operator"),
+    "set_contact": Row(
+        "notify", "/contacts/{contact_ref}", Stage.contact, "operator", method="PUT"
+    ),
+    "erase_contact": Row(
+        "notify", "/contacts/{contact_ref}", Stage.contact, "operator", method="DELETE"
+    ),
+}
+"""Every command: `own` may do it, `other` has the role and is refused, since it is not its own."""
+
+
+def asked(row: Row, staged: Json) -> str:
+    """The path of a command about what is staged."""
+    return row.path.format(**staged)
