@@ -151,7 +151,7 @@ def _dry_run(request: Request) -> bool:
     given = request.headers.get(DRY_RUN, "false")
     if given not in ("true", "false"):
         raise InvalidInput(
-            DRY_RUN, "this is neither true nor false", given[:100], ["true", "false"]
+            "Dry-Run", "this is neither true nor false", given[:100], ["true", "false"]
         )
     return given == "true"
 

@@ -49,6 +49,14 @@ OF_ONE_THING: tuple[type[Refused], ...] = (
 )
 
 
+HEADERS: dict[str, dict[str, Any]] = {
+    "idempotency-key": {"pattern": r"^[\x21-\x7e]{8,200}$"},
+    "if-match": {"pattern": r'^(\*|(W/)?"[0-9]{1,15}"(, (W/)?"[0-9]{1,15}"){0,9})$'},
+    "dry-run": {"enum": ["true", "false"]},
+}
+"""What the headers of a command may hold."""
+
+
 class FieldProblem(BaseModel):
     """One field that is wrong: RFC 6901 pointer, where it was, why, what was given."""
 
@@ -131,6 +139,9 @@ def _complete(operation: Operation, route: CommandRoute, method: str) -> None:
         errors += [*(OF_ONE_THING if changes else ()), *EVERY_COMMAND]
         operation["security"] = [{"bearer": []}]
         parameters["idempotency-key"]["required"] = method == "POST"
+        for name, schema in HEADERS.items():
+            if name in parameters:
+                parameters[name]["schema"] = {"type": "string"} | schema
         if changes:
             parameters["if-match"]["required"] = True
         _done(responses, route, changes)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from deploy.local.processes import _CHILDREN
-from tests.connected.acting import Acting, Json, euros
+from tests.connected.acting import THREE, Acting, Json, euros
 
 MEBIBYTE = 1_048_576
 
@@ -232,6 +232,76 @@ async def test_a_stale_if_match_is_told_the_current_version(acting: Acting) -> N
     assert weak.status_code == 201
     odd = await acting.ask("irpin", "projects", path, body, If_Match="yesterday's")
     assert is_problem(odd, 422, "invalid-input")["field"] == "If-Match"
+
+
+async def test_a_change_without_if_match_is_refused(acting: Acting) -> None:
+    """428, naming the header; any of several ETags is taken."""
+    first = await acting.ask("irpin", "projects", "/needs", acting.a_need())
+    url = acting.system.url("projects") + f"/needs/{first.json()['id']}/amendments"
+    who = acting.system.authorization("irpin", acting.ids["irpin"], ("member",))
+    body = {"reason": "more", "lines": [euros(200)]}
+    answer = await acting._http.post(url, json=body, headers=who | {"Idempotency-Key": key()})
+    assert is_problem(answer, 428, "precondition-required")["field"] == "If-Match"
+    several = {"Idempotency-Key": key(), "If-Match": f'"999", {first.headers["ETag"]}'}
+    assert (await acting._http.post(url, json=body, headers=who | several)).status_code == 201
+
+
+async def test_a_dry_run_answers_and_records_nothing(acting: Acting) -> None:
+    """200 with what would come of it, refusals as ever; its key is free for the real request."""
+    before, one = posted(acting), key()
+    need = acting.a_need()
+    tried = await acting.ask("irpin", "projects", "/needs", need, key=one, Dry_Run="true")
+    assert (tried.status_code, tried.headers["Dry-Run"]) == (200, "true")
+    assert tried.json()["title"] == need["title"]
+    assert "Location" not in tried.headers
+    refused = await acting.ask("cascais", "projects", "/needs", need, Dry_Run="true")
+    is_problem(refused, 403, "not-an-authority")
+    odd = await acting.ask("irpin", "projects", "/needs", need, Dry_Run="perhaps")
+    assert is_problem(odd, 422, "invalid-input")["field"] == "Dry-Run"
+    assert posted(acting) == before
+    assert (await acting.read("projects", f"/needs/{tried.json()['id']}")).status_code == 404
+    real = await acting.ask("irpin", "projects", "/needs", need, key=one)
+    assert (real.status_code, posted(acting)) == (201, before + 1)
+
+
+async def test_pages_link_to_the_next_and_meet_everything_once(acting: Acting) -> None:
+    """RFC 8288: follow `next` until there is none; what is asked for is kept in the link."""
+    made = {await acting.post_need("irpin2") for _ in range(7)}
+    start = f"/needs?authority_id={acting.ids['irpin2']}&limit=3"
+    url, found, pages = acting.system.url("projects") + start, [], 0
+    while url:
+        answer = await acting._http.get(url)
+        found += [need["id"] for need in answer.json()]
+        pages += 1
+        next_page = answer.links.get("next", {}).get("url", "")
+        url = str(answer.url.join(next_page)) if next_page else ""
+    assert made <= set(found)
+    assert len(found) == len(set(found))
+    assert pages == -(-len(found) // 3)
+    for wrong in ("limit=0", "limit=201", "cursor=%00", f"cursor={'x' * 101}"):
+        is_problem(await acting.read("projects", f"/needs?{wrong}"), 422, "invalid-input")
+
+
+async def test_a_withheld_site_is_told_to_the_owner_and_the_committed_only(acting: Acting) -> None:
+    """Neither the public answer nor any log holds it; another partner is refused."""
+    where = "Gostomel highway, no. 5a"
+    body = acting.a_need(euros(100)) | {"site": {"description": where}, "site_withheld": True}
+    need = (await acting.done("irpin", "projects", "/needs", body))["id"]
+    await acting.at_rest()
+    assert where not in (await acting.read("projects", f"/needs/{need}")).text
+    assert not [e for owner in THREE for e in acting.log(owner) if where in e.data]
+    await acting.pledge("cascais", euros(100), need_id=need)
+    (match,) = await acting.proposals(need)
+    for who in ("cascais", "irpin"):
+        await acting.done(who, "matching", f"/matches/{match['id']}/acceptances")
+    await acting.at_rest()
+    told = {}
+    for who in ("irpin", "cascais", "cascais2", "irpin2", "operator"):
+        answer = await acting.ask(who, "projects", f"/needs/{need}/site", method="GET")
+        told[who] = answer.status_code
+        assert (answer.status_code == 200) is (where in answer.text)
+    assert told == {"irpin": 200, "cascais": 200, "cascais2": 403, "irpin2": 403, "operator": 200}
+    is_problem(await acting.read("projects", f"/needs/{need}/site"), 401, "unauthorized")
 
 
 async def _in_chunks(whole: bytes) -> AsyncIterator[bytes]:

@@ -111,8 +111,8 @@ async def accept_or_withdraw_need(r: Round) -> tuple[Act, Act]:
 
 async def amend_or_amend(r: Round) -> tuple[Act, Act]:
     """Two who saw the same version of a need."""
-    seen = {"If_Match": (await r.acting.read("projects", f"/needs/{r.need}")).headers["ETag"]}
-    return lambda: r.amend_need(110, **seen), lambda: r.amend_need(120, **seen)
+    seen = (await r.acting.read("projects", f"/needs/{r.need}")).headers["ETag"]
+    return lambda: r.amend_need(110, seen), lambda: r.amend_need(120, seen)
 
 
 async def yes_or_the_same_yes(r: Round) -> tuple[Act, Act]:
