@@ -5,6 +5,7 @@ and the values beside them are the same in both.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -103,12 +104,12 @@ def add_problem_handlers(app: FastAPI) -> None:
         language = _language(request)
         errors = [
             {
-                "pointer": _pointer(e["loc"][1:]) if e["type"] != "json_invalid" else "",
+                "pointer": _pointer(_path(e, error.body)),
                 "in": str(e["loc"][0]),
                 "detail": _said(e, language),
                 "given": _short(e.get("input")),
             }
-            for e in error.errors()
+            for e in _causes(error.errors())
         ]
         first = errors[0]
         where = first["pointer"] or translate("the body", language)
@@ -147,6 +148,40 @@ def _short(given: Any) -> Any:
     if isinstance(given, str):
         return given[:200]
     return given if isinstance(given, int | bool) else None
+
+
+def _causes(errors: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without those that only follow from others: a list is too short since its item is wrong."""
+    return [
+        e
+        for e in errors
+        if e["type"] != "too_short"
+        or not any(o["loc"][: len(e["loc"])] == e["loc"] for o in errors if o is not e)
+    ]
+
+
+def _path(error: dict[str, Any], body: Any) -> tuple[int | str, ...]:
+    """Where in what was given an error is: without the names of alternatives that pydantic adds."""
+    place, *parts = error["loc"]
+    if place != "body":
+        return tuple(parts)
+    if error["type"] == "json_invalid":
+        return ()
+    found: list[int | str] = []
+    for index, part in enumerate(parts):
+        absent = error["type"] == "missing" and index == len(parts) - 1
+        if _holds(body, part):
+            body = body[part]
+        elif not absent:
+            continue
+        found.append(part)
+    return tuple(found)
+
+
+def _holds(body: Any, part: int | str) -> bool:
+    if isinstance(body, dict):
+        return part in body
+    return isinstance(body, list) and isinstance(part, int) and part < len(body)
 
 
 def _pointer(parts: tuple[int | str, ...]) -> str:

@@ -7,14 +7,16 @@ that owns it (an active currency, a code that exists); what was once recorded pa
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Discriminator,
     Field,
     PlainSerializer,
     StringConstraints,
+    Tag,
 )
 
 from shared.events.registry import Fact
@@ -125,7 +127,16 @@ class Quantity(Fact):
         return f"{self.quantity:,} × {self.unit}"
 
 
-Amount = Money | Quantity
+def _counts_in(given: Any) -> str:
+    """Whether an amount is money or a quantity, by what it names."""
+    quantity = "quantity" in given if isinstance(given, dict) else isinstance(given, Quantity)
+    return "quantity" if quantity else "money"
+
+
+Amount = Annotated[
+    Annotated[Money, Tag("money")] | Annotated[Quantity, Tag("quantity")],
+    Discriminator(_counts_in),
+]
 """What a line holds and a match reserves: money, or whole units."""
 
 LineNumber = Annotated[int, Field(ge=1, le=200)]
