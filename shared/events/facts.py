@@ -7,7 +7,7 @@ that owns it (an active currency, a code that exists); what was once recorded pa
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, LiteralString, get_args
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
     StringConstraints,
     Tag,
 )
+from pydantic_core import PydanticCustomError
 
 from shared.events.registry import Fact
 
@@ -26,20 +27,52 @@ SIDES = ("ukraine", "partner")
 Side = Literal["ukraine", "partner"]
 Role = Literal["core", "member"]
 
-_REFUSED_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_PLANES = range(0, 0x110000, 0x10000)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_DIRECTION = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = re.compile(
+    r"[\u00ad\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_NO_CHARACTER = re.compile(
+    "[\ufdd0-\ufdef" + "".join(f"{chr(p | 0xFFFE)}-{chr(p | 0xFFFF)}" for p in _PLANES) + "]"
+)
+_REFUSED: tuple[tuple[re.Pattern[str], LiteralString, LiteralString], ...] = (
+    (_DIRECTION, "text_direction_character", "contains the direction control {code}"),
+    (_UNSEEN, "text_invisible_character", "contains the invisible character {code}"),
+    (_NO_CHARACTER, "text_no_character", "contains {code}, which is no character"),
+)
+"""What makes two texts look alike, or breaks how one is shown. Joiners and variation selectors
+are not among it: emoji and many scripts need them."""
+
+_BLANK = re.compile(
+    r"[\s\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c\u200d\u2800\u3164\ufe00-\ufe0f\uffa0"
+    rf"\U000e0100-\U000e01ef{_DIRECTION.pattern[1:-1]}{_UNSEEN.pattern[1:-1]}]*"
+)
+"""Text of these alone shows nothing: blanks, joiners, variation selectors, fillers."""
 
 
 def _plain(text: str) -> str:
-    if found := _REFUSED_CHARACTERS.search(text):
-        raise ValueError(f"contains the control character U+{ord(found.group()):04X}")
-    if not text.strip():
-        raise ValueError("is empty")
+    if found := _CONTROL.search(text):
+        raise _holds("text_control_character", "contains the control character {code}", found)
+    if _BLANK.fullmatch(text):
+        raise PydanticCustomError("text_empty", "is empty")
+    for pattern, kind, template in _REFUSED:
+        if found := pattern.search(text):
+            raise _holds(kind, template, found)
     return text
+
+
+def _holds(
+    kind: LiteralString, template: LiteralString, found: re.Match[str]
+) -> PydanticCustomError:
+    return PydanticCustomError(kind, template, {"code": f"U+{ord(found.group()):04X}"})
 
 
 def _one_line(text: str) -> str:
     if "\n" in text or "\t" in text:
-        raise ValueError("has a line break or a tab; it must be one line")
+        raise PydanticCustomError(
+            "text_not_one_line", "has a line break or a tab; it must be one line"
+        )
     return _plain(text)
 
 
@@ -47,7 +80,7 @@ def _day(text: str) -> str:
     try:
         date.fromisoformat(text)
     except ValueError:
-        raise ValueError("is no day of the calendar") from None
+        raise PydanticCustomError("date_no_day", "is no day of the calendar") from None
     return text
 
 
@@ -86,7 +119,11 @@ def _decimal(pattern: re.Pattern[str], example: str) -> BeforeValidator:
         if isinstance(given, Decimal):
             given = format(given, "f")
         if not isinstance(given, str) or not given.isascii() or not pattern.fullmatch(given):
-            raise ValueError(f'must be a decimal number in a string, like "{example}"')
+            raise PydanticCustomError(
+                "decimal_text",
+                'must be a decimal number in a string, like "{example}"',
+                {"example": example},
+            )
         return Decimal(given)
 
     return BeforeValidator(check, json_schema_input_type=str)

@@ -205,7 +205,7 @@ def test_control_character_is_refused_and_named_by_its_number(code: int) -> None
     given = f"Irpin{chr(code)}"
     for kind in (Line1, Text):
         said = reason(kind, given)
-        assert said == f"Value error, contains the control character U+{code:04X}"
+        assert said == f"contains the control character U+{code:04X}"
 
 
 @pytest.mark.parametrize("code", [0xD800, 0xDBFF, 0xDC00, 0xDFFF])
@@ -225,23 +225,23 @@ def test_line_break_and_tab_are_for_texts_only(text: str) -> None:
 @pytest.mark.parametrize("text", ["", " ", "   ", "\u00a0", "\u3000\u2003"])
 def test_text_of_blanks_is_empty(text: str) -> None:
     """Unicode's blanks count as blanks."""
-    assert reason(Line1, text) == reason(Text, text) == "Value error, is empty"
+    assert reason(Line1, text) == reason(Text, text) == "is empty"
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "\u200fעברית\u200e",
-        "\u202bעברית\u202c",
+        "עברית",
+        "العربية",
         "Ірпінь’s",
         "e\u0301",
         "👩‍👩‍👧",
-        "\U0010ffff",
+        "\U0010fffd",
         "  blanks outside  ",
     ],
 )
-def test_marks_of_direction_and_combining_characters_come_back_exactly(text: str) -> None:
-    """Right-to-left marks and unusual forms are taken, and neither trimmed nor normalised."""
+def test_scripts_and_combining_characters_come_back_exactly(text: str) -> None:
+    """Right-to-left scripts and unusual forms are taken, and neither trimmed nor normalised."""
     assert LINE.validate_python(text) == text
     assert json.loads(canonical({"t": LINE.validate_python(text)})) == {"t": text}
 
@@ -316,7 +316,10 @@ def check(model: type[BaseModel], field: str, text: str) -> bool:
         said = str(error.errors()[0]["msg"])
         assert any(
             why in said
-            for why in ("control character U+", "is empty", "one line", "at most", "surrogate")
+            for why in (
+                *("control character U+", "direction control U+", "invisible character U+"),
+                *("is no character", "is empty", "one line", "at most", "surrogate"),
+            )
         ), said
         return False
     assert getattr(found, field) == text
