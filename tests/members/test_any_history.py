@@ -21,6 +21,7 @@ from services.members.commands import (
 )
 from services.members.model import Member
 from services.members.store import RECORDS
+from services.members.twinning import Partnership
 from shared.errors import NotFound, Refused
 from shared.events.ids import MemberId
 from shared.events.members import (
@@ -53,7 +54,7 @@ FOUNDERS = ("AUC", "UARC", "EUROCITIES", "AER")
 """The founding members that act here, two of each side; the others stand by."""
 
 WHY = Because(reason="the board decided so")
-pick = st.integers(0, 30)
+pick = st.integers(0, 100)
 who = st.integers(0, 10)
 
 
@@ -132,9 +133,18 @@ class AnyHistory(RuleBasedStateMachine):
         except Refused:
             assert self.book.recorded() == recorded
 
-    def one(self, number: int) -> MemberId:
-        """Somebody: a founder or one that has applied."""
-        return self.acting[number % len(self.acting)]
+    def one(self, number: int, *statuses: str) -> MemberId:
+        """Somebody: most times in one of these statuses, where there are any."""
+        members = self.book.states["members"]
+        fit = [m for m in self.acting if members[m].status in statuses and number % 4]
+        found = fit or self.acting
+        return found[number // 4 % len(found)]
+
+    def a_partnership(self, number: int, status: str) -> Partnership | None:
+        """One of the partnerships: most times in this status, where there are any."""
+        found = list(self.book.states["partnerships"].values())
+        found = [p for p in found if p.status == status and number % 4] or found
+        return found[number // 4 % len(found)] if found else None
 
     def judge(self, number: int, member: MemberId) -> MemberId | None:
         """A founder of the member's side most times; else somebody, or an operator."""
@@ -149,7 +159,7 @@ class AnyHistory(RuleBasedStateMachine):
     def beginning(self) -> None:
         for number in range(4):
             self.apply(number, 0)
-            self.endorse(4 + number, number)
+            self.endorse(1, number)
 
     @rule(number=st.integers(0, 5), belongs=who)
     def apply(self, number: int, belongs: int) -> None:
@@ -162,7 +172,7 @@ class AnyHistory(RuleBasedStateMachine):
             names={"en": f"Body {number}"},
             country="UA" if ukrainian else "PT",
             territory=IRPIN if ukrainian else None,
-            associations=(self.one(belongs),) if belongs % 3 == 1 else (),
+            associations=(self.acting[belongs % 4],) if belongs % 3 == 1 else (),
             principles=principles.CODES[: 8 if belongs < 9 else 7],
             principles_version=principles.CURRENT if belongs < 10 else "2022-06-29",
         )
@@ -176,48 +186,47 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(which=pick, by=who)
     def endorse(self, which: int, by: int) -> None:
-        member = self.one(which)
+        member = self.one(which, "applied")
         if judge := self.judge(by, member):
             self.then(commands.endorse, member, Endorse(reason="known to us"), by=judge)
 
     @rule(which=pick, by=who)
     def reject(self, which: int, by: int) -> None:
-        member = self.one(which)
+        member = self.one(which, "applied")
         if judge := self.judge(by, member):
             self.then(commands.reject, member, Reject(reason="unknown"), by=judge)
 
     @rule(which=pick, by=who)
     def suspend(self, which: int, by: int) -> None:
-        member = self.one(which)
+        member = self.one(which, "admitted")
         self.then(commands.suspend_member, member, WHY, by=self.judge(by, member))
 
     @rule(which=pick, by=who)
     def reinstate(self, which: int, by: int) -> None:
-        member = self.one(which)
+        member = self.one(which, "suspended")
         self.then(commands.reinstate_member, member, WHY, by=self.judge(by, member))
 
     @rule(which=pick, by=who)
     def leave(self, which: int, by: int) -> None:
-        member = self.one(which)
+        member = self.one(which, "admitted", "suspended")
         self.then(commands.leave, member, WHY, by=member if by else self.one(by))
 
     @rule(by=pick, other=pick)
     def declare(self, by: int, other: int) -> None:
-        command = DeclarePartnership(with_member=self.one(other), statement="twinned")
-        self.then(commands.declare_partnership, command, by=self.one(by))
+        command = DeclarePartnership(with_member=self.one(other, "admitted"), statement="twinned")
+        self.then(commands.declare_partnership, command, by=self.one(by, "admitted"))
 
     @rule(which=pick, by=pick)
     def confirm(self, which: int, by: int) -> None:
-        if found := list(self.book.states["partnerships"].values()):
-            p = found[which % len(found)]
-            sides = [p.partner_id, p.ukrainian_id, self.one(by)]
-            self.then(commands.confirm_partnership, p.id, by=sides[by % 3])
+        if p := self.a_partnership(which, "declared"):
+            other = p.partner_id if p.declared_by == p.ukrainian_id else p.ukrainian_id
+            wrong = (p.declared_by, self.one(by))[by % 2]
+            self.then(commands.confirm_partnership, p.id, by=other if by % 4 else wrong)
 
     @rule(which=pick, by=pick)
     def end(self, which: int, by: int) -> None:
-        if found := list(self.book.states["partnerships"].values()):
-            p = found[which % len(found)]
-            sides = [p.partner_id, p.ukrainian_id, self.one(by)]
+        if p := self.a_partnership(which, "confirmed"):
+            sides = (p.partner_id, p.ukrainian_id, self.one(by))
             self.then(commands.end_partnership, p.id, WHY, by=sides[by % 3])
 
     @invariant()
