@@ -66,7 +66,7 @@ class Checked(Notebook):
         if isinstance(event, OfPartnership):
             self._partnership(event)
             return
-        before = self.states["members"].get(event.subject)
+        before: Any = self.states["members"].get(event.subject)
         assert (before.status if before else None) in FROM[type(event)]
         match event:
             case MemberApplied():
@@ -96,7 +96,7 @@ class Checked(Notebook):
         assert (judge.status, judge.role, judge.side) == ("admitted", "core", member.side)
 
     def _partnership(self, event: OfPartnership) -> None:
-        before = self.states["partnerships"].get(event.partnership_id)
+        before: Any = self.states["partnerships"].get(event.partnership_id)
         sides = [self.states["members"][m] for m in (event.ukrainian_id, event.partner_id)]
         assert [m.side for m in sides] == ["ukraine", "partner"]
         if isinstance(event, PartnershipDeclared | PartnershipConfirmed):
