@@ -16,7 +16,7 @@ import httpx
 
 from cli.timeline import Entry, Timeline
 from deploy.local.system import System
-from services.members import founding
+from services.members import founding, principles
 from shared.events import Event
 from shared.events.ids import ContactRef
 from shared.events.matching import (
@@ -27,19 +27,10 @@ from shared.events.matching import (
     PledgeMade,
     RatesSet,
 )
-from shared.events.members import MemberAdmitted, PartnershipDeclared
+from shared.events.members import MemberAdmitted, PartnershipConfirmed, PartnershipDeclared
 
 TODAY = datetime.now(UTC).date().isoformat()
-PRINCIPLES = [
-    "territorial-integrity",
-    "european-integration",
-    "local-self-government",
-    "integrated-planning",
-    "charter-of-local-self-government",
-    "countryside",
-    "good-governance",
-    "business-and-innovation",
-]
+PRINCIPLES = list(principles.CODES)
 IRPIN, BORODIANKA = "UA32080150010049888", "UA32080030010080493"
 
 Json = dict[str, Any]
@@ -141,6 +132,7 @@ class Cast:
             "organisation_id": f"XI-ALLIANCE-{who.upper()}",
             "contact_ref": contact,
             "principles": PRINCIPLES,
+            "principles_version": principles.CURRENT,
         }
         member = await self.post("operator", "members", "/members", application)
         self.ids[who] = member["id"]
@@ -213,8 +205,12 @@ async def irpin(cast: Cast) -> None:
 
     await cast.step("Cascais declares its partnership with Irpin (signed 23 June 2022)")
     twinning = {"with_member": cast.ids["irpin"], "statement": "Twinned since 23 June 2022."}
-    await cast.post("cascais", "members", "/partnerships", twinning)
+    partnership = await cast.post("cascais", "members", "/partnerships", twinning)
     await cast.until("partnership", lambda e: isinstance(e, PartnershipDeclared))
+
+    await cast.step("Irpin confirms it")
+    await cast.post("irpin", "members", f"/partnerships/{partnership['id']}/confirmation")
+    await cast.until("confirmation", lambda e: isinstance(e, PartnershipConfirmed))
 
     await cast.step("Irpin posts a need: a crèche")
     need = {

@@ -9,9 +9,11 @@ from shared.events.matching import (
     MatchAccepted,
     MatchAgreed,
     MatchDeclined,
+    MatchFlagged,
     MatchingRoundCompleted,
     MatchProposed,
     MatchReleased,
+    MatchUnflagged,
     NeedCovered,
     OfMatch,
     PledgeAmended,
@@ -23,8 +25,14 @@ from shared.events.matching import (
 from shared.events.members import (
     MemberAdmitted,
     MemberApplied,
+    MemberLeft,
+    MemberReinstated,
     MemberRejected,
+    MemberSuspended,
+    OfPartnership,
+    PartnershipConfirmed,
     PartnershipDeclared,
+    PartnershipEnded,
 )
 from shared.events.notify import NoticeFailed, NoticeQueued, NoticeSent
 from shared.events.projects import (
@@ -83,17 +91,6 @@ def describe(  # noqa: PLR0912 a branch for each event is the point
 ) -> str:
     """What happened, in one line without the actor."""
     match event:
-        case MemberApplied():
-            return f"{_english(event.names)} applies (side {event.side})"
-        case MemberAdmitted(endorsed_by=None):
-            return f"{names[event.member_id]} is a {event.role} member: {event.reason}"
-        case MemberAdmitted():
-            endorser = names[event.endorsed_by or ""]
-            return f"{names[event.member_id]} is admitted, endorsed by {endorser}: {event.reason}"
-        case MemberRejected():
-            return f"{names[event.member_id]} is rejected: {event.reason}"
-        case PartnershipDeclared():
-            return f"{names[event.ukrainian_id]} and {names[event.partner_id]} are twinned"
         case NeedPosted():
             return f"need {names[event.need_id]}, {event.urgency} urgency: {_lines(event.lines)}"
         case NeedAmended():
@@ -123,7 +120,34 @@ def describe(  # noqa: PLR0912 a branch for each event is the point
         case CompletionVerified():
             return f"{names[event.monitor_id]} verifies: {event.finding}: {event.report}"
         case _:
-            return _matching(event, names)
+            return _members(event, names) or _matching(event, names)
+
+
+def _members(event: Event, names: Names) -> str | None:
+    match event:
+        case MemberApplied():
+            return f"{_english(event.names)} applies (side {event.side})"
+        case MemberAdmitted(endorsed_by=None):
+            return f"{names[event.member_id]} is a {event.role} member: {event.reason}"
+        case MemberAdmitted():
+            endorser = names[event.endorsed_by or ""]
+            return f"{names[event.member_id]} is admitted, endorsed by {endorser}: {event.reason}"
+        case MemberRejected():
+            return f"{names[event.member_id]} is rejected: {event.reason}"
+        case MemberSuspended():
+            return f"{names[event.member_id]} is suspended: {event.reason}"
+        case MemberReinstated():
+            return f"{names[event.member_id]} is reinstated: {event.reason}"
+        case MemberLeft():
+            return f"{names[event.member_id]} leaves: {event.reason}"
+        case PartnershipDeclared():
+            return f"{_pair(event, names)} are twinned, {names[event.declared_by]} declares"
+        case PartnershipConfirmed():
+            return f"{_pair(event, names)} are twinned, {names[event.confirmed_by]} confirms"
+        case PartnershipEnded():
+            return f"{_pair(event, names)} are not twinned any more: {event.reason}"
+        case _:
+            return None
 
 
 def _matching(  # noqa: PLR0912
@@ -149,6 +173,10 @@ def _matching(  # noqa: PLR0912
             return f"{names[event.declined_by]} declines {_of(event, names)}: {event.reason}"
         case MatchReleased():
             return f"released: {_of(event, names)}: {event.reason}"
+        case MatchFlagged():
+            return f"flagged ({event.cause} of {names[event.member_id]}): {_of(event, names)}"
+        case MatchUnflagged():
+            return f"flagged no more ({names[event.member_id]}): {_of(event, names)}"
         case ContributionDelivered():
             return f"delivered {event.delivered} by {names[event.partner_id]}: {event.scope}"
         case NeedCovered():
@@ -169,6 +197,10 @@ def _matching(  # noqa: PLR0912
             return f"no e-mail to {names[event.recipient_id]}: {event.reason}"
         case _:
             return event.type
+
+
+def _pair(event: OfPartnership, names: Names) -> str:
+    return f"{names[event.ukrainian_id]} and {names[event.partner_id]}"
 
 
 def _of(event: OfMatch, names: Names) -> str:

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from services.matching import commands
 from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
+from services.matching.knowledge import NotAdmitted
 from services.matching.matches import Coverage, Match, MatchClosed, MatchStatus
 from services.matching.model import (
     NotAPartner,
@@ -35,7 +36,7 @@ async def make_pledge(body: MakePledge, uow: Act, response: Response) -> Pledge:
 
 
 @router.post("/pledges/{pledge_id}/amendments", status_code=201)
-@refuses(PledgeClosed, PledgeCommitted)
+@refuses(PledgeClosed, PledgeCommitted, NotAdmitted)
 async def amend_pledge(pledge_id: PledgeId, body: AmendPledge, uow: Change) -> Pledge:
     """Change the amounts; proposals that no longer fit are released."""
     return await commands.amend_pledge(pledge_id, body, uow)
@@ -49,7 +50,7 @@ async def withdraw_pledge(pledge_id: PledgeId, body: Because, uow: Change) -> Pl
 
 
 @router.post("/matches/{match_id}/acceptances", status_code=201)
-@refuses(MatchClosed)
+@refuses(MatchClosed, NotAdmitted)
 async def accept_match(match_id: MatchId, uow: Change) -> Match:
     """Say yes to a proposal; when both sides have, it is agreed."""
     return await commands.accept_match(match_id, uow)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from services.matching import matches, model
-from services.matching.knowledge import Requirement
+from services.matching.knowledge import NotAdmitted, Requirement
 from services.matching.matches import Coverage, Match
 from services.matching.model import Pledge, Rates
 from services.matching.store import (
@@ -122,6 +122,7 @@ async def _check_earmark(earmark: Earmark, uow: UnitOfWork) -> None:
 async def amend_pledge(pledge_id: PledgeId, command: AmendPledge, uow: UnitOfWork) -> Pledge:
     """Change what a pledge of the caller's holds; proposals that no longer fit are released."""
     pledge = await uow.target(pledges, pledge_id)
+    await _must_be_admitted(uow)
     live = await _live(uow, pledge_id=pledge_id)
     agreed: dict[int, int] = {}
     for match in live:
@@ -167,6 +168,7 @@ async def accept_match(match_id: MatchId, uow: UnitOfWork) -> Match:
     """Say yes to a proposal, as one of its two sides."""
     match = await uow.target(all_matches, match_id)
     events = matches.accept(match, uow.actor.member)
+    await _must_be_admitted(uow)
     need = await uow.require(requirements, match.need_id)
     before = (await uow.require(coverages, need.id)).complete(need)
     accepted = await uow.record(all_matches, *events)
@@ -248,6 +250,15 @@ async def _tell_if_covered(need: Requirement, before: bool, uow: UnitOfWork) -> 
     if not before and (await uow.require(coverages, need.id)).complete(need):
         event = NeedCovered(need_id=need.id, authority_id=need.authority_id)
         await uow.record(coverages, event)
+
+
+async def _must_be_admitted(uow: UnitOfWork) -> None:
+    """Whether the caller may commit itself, as far as it is known here. Raises NotAdmitted."""
+    party = await uow.get(parties, uow.actor.member)
+    if party is not None and party.status != "admitted":
+        raise NotAdmitted(
+            "member {member} is {state}, not admitted", member=party.id, state=party.status
+        )
 
 
 async def _release_proposals(

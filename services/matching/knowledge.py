@@ -2,13 +2,19 @@
 
 from typing import ClassVar, Literal
 
+from shared.errors import Refused
 from shared.events.facts import Katottg, ProjectSector, RequirementLine, Side, Urgency
 from shared.events.ids import MemberId, NeedId, PartnershipId
 from shared.events.members import (
     MemberAdmitted,
     MemberApplied,
+    MemberLeft,
+    MemberReinstated,
     MemberRejected,
+    MemberSuspended,
+    PartnershipConfirmed,
     PartnershipDeclared,
+    PartnershipEnded,
 )
 from shared.events.projects import (
     NeedAmended,
@@ -23,23 +29,34 @@ from shared.log import State
 
 
 class Party(State):
-    """A member, as far as pledges and matches care."""
+    """A member, as far as pledges and matches care; who has left is gone until admitted again."""
 
     what: ClassVar[str] = "member"
 
     id: MemberId
     side: Side
-    status: Literal["applied", "admitted", "rejected"] = "applied"
+    status: Literal["applied", "admitted", "rejected", "suspended", "left"] = "applied"
+
+
+BARRED = ("suspended", "left")
+"""Statuses of those who were members, and for whom nothing new is matched."""
+
+
+class NotAdmitted(Refused):
+    """Whoever commits itself is an admitted member: neither suspended nor gone."""
+
+    title = "Not an admitted member"
 
 
 class Twinning(State):
-    """A declared partnership."""
+    """A partnership; it counts while it is confirmed."""
 
     what: ClassVar[str] = "partnership"
 
     id: PartnershipId
     ukrainian_id: MemberId
     partner_id: MemberId
+    status: Literal["declared", "confirmed", "ended"] = "declared"
 
 
 class Requirement(State):
@@ -61,10 +78,18 @@ def evolve_party(party: Party | None, event: object) -> Party:
     match party, event:
         case None, MemberApplied() as e:
             return Party(id=e.member_id, side=e.side)
-        case Party(), MemberAdmitted():
+        case Party(status="left"), MemberApplied() | MemberRejected():
+            return party
+        case Party(), MemberApplied():
+            return party.model_copy(update={"status": "applied"})
+        case Party(), MemberAdmitted() | MemberReinstated():
             return party.model_copy(update={"status": "admitted"})
         case Party(), MemberRejected():
             return party.model_copy(update={"status": "rejected"})
+        case Party(), MemberSuspended():
+            return party.model_copy(update={"status": "suspended"})
+        case Party(), MemberLeft():
+            return party.model_copy(update={"status": "left"})
     raise TypeError(f"{event!r} cannot follow {party!r}")
 
 
@@ -75,6 +100,10 @@ def evolve_twinning(twinning: Twinning | None, event: object) -> Twinning:
             return Twinning(
                 id=e.partnership_id, ukrainian_id=e.ukrainian_id, partner_id=e.partner_id
             )
+        case Twinning(), PartnershipConfirmed():
+            return twinning.model_copy(update={"status": "confirmed"})
+        case Twinning(), PartnershipEnded():
+            return twinning.model_copy(update={"status": "ended"})
     raise TypeError(f"{event!r} cannot follow {twinning!r}")
 
 

@@ -16,12 +16,15 @@ from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RoundId
 from shared.events.matching import (
     ContributionDelivered,
     Explanation,
+    FlagCause,
     MatchAccepted,
     MatchAgreed,
     MatchDeclined,
+    MatchFlagged,
     MatchingRoundCompleted,
     MatchProposed,
     MatchReleased,
+    MatchUnflagged,
     NeedCovered,
     OfMatch,
     ReleaseCause,
@@ -31,6 +34,14 @@ from shared.lines import is_whole, minor_units, of_minor_units, unit_of
 from shared.log import State
 
 MatchStatus = Literal["proposed", "agreed", "delivered", "declined", "released"]
+
+
+class Flag(State):
+    """One side of an agreed match is suspended, or has left; gone with the match's end."""
+
+    member_id: MemberId
+    cause: FlagCause
+    reason: str
 
 
 class Match(State):
@@ -55,6 +66,7 @@ class Match(State):
     accepted: tuple[Side, ...] = ()
     delivered: int = 0
     delivered_covers: int = 0
+    flags: tuple[Flag, ...] = ()
 
     def of(self) -> dict[str, object]:
         """What every event of this match names."""
@@ -191,6 +203,24 @@ def release_until(
     return released
 
 
+def flag(match: Match, member: MemberId, cause: FlagCause, reason: str) -> MatchFlagged:
+    """Say that an agreed match goes on although one side was suspended or left.
+
+    Raises MatchClosed.
+    """
+    _is(match, "agreed")
+    return MatchFlagged.model_validate(
+        match.of() | {"member_id": member, "cause": cause, "reason": reason}
+    )
+
+
+def unflag(match: Match, member: MemberId, reason: str) -> list[MatchUnflagged]:
+    """Say that a flagged side is a member in good standing again; nothing if it has no flag."""
+    if member not in [f.member_id for f in match.flags]:
+        return []
+    return [MatchUnflagged.model_validate(match.of() | {"member_id": member, "reason": reason})]
+
+
 def deliver(
     match: Match, by: MemberId, amount: Amount | None, date: str, scope: str
 ) -> ContributionDelivered:
@@ -248,7 +278,12 @@ def evolve_match(match: Match | None, event: object) -> Match:
         case Match(), MatchDeclined():
             return match.model_copy(update={"status": "declined", "live": False})
         case Match(), MatchReleased():
-            return match.model_copy(update={"status": "released", "live": False})
+            return match.model_copy(update={"status": "released", "live": False, "flags": ()})
+        case Match(), MatchFlagged() as e:
+            raised = Flag(member_id=e.member_id, cause=e.cause, reason=e.reason)
+            return match.model_copy(update={"flags": (*_others(match, e.member_id), raised)})
+        case Match(), MatchUnflagged() as e:
+            return match.model_copy(update={"flags": _others(match, e.member_id)})
         case Match(), ContributionDelivered() as e:
             whole = minor_units(e.rest) == 0
             return match.model_copy(
@@ -257,9 +292,15 @@ def evolve_match(match: Match | None, event: object) -> Match:
                     "delivered_covers": match.delivered_covers + minor_units(e.delivered_covers),
                     "status": "delivered" if whole else "agreed",
                     "live": not whole,
+                    "flags": () if whole else match.flags,
                 }
             )
     raise TypeError(f"{event!r} cannot follow {match!r}")
+
+
+def _others(match: Match, member: MemberId) -> tuple[Flag, ...]:
+    """The flags that a match has for its other side."""
+    return tuple(f for f in match.flags if f.member_id != member)
 
 
 def evolve_coverage(coverage: Coverage | None, event: object) -> Coverage:

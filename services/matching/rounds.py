@@ -7,11 +7,13 @@ import asyncio
 
 from services.matching import commands, engine
 from services.matching.engine import Problem, Proposal
+from services.matching.knowledge import BARRED
 from services.matching.matches import Match
 from services.matching.settings import MatchingSettings
 from services.matching.store import (
     all_matches,
     coverages,
+    parties,
     pledges,
     rates,
     requirements,
@@ -19,7 +21,7 @@ from services.matching.store import (
     twinnings,
 )
 from shared import telemetry
-from shared.events.ids import MatchId, RoundId
+from shared.events.ids import MatchId, MemberId, RoundId
 from shared.events.matching import MatchingRoundCompleted, MatchProposed
 from shared.service import Service
 from shared.uow import UnitOfWork
@@ -71,8 +73,17 @@ async def run_round(uow: UnitOfWork) -> bool:
     for need_id in sorted({p.need.id for p in solution.proposals}):
         # The proposals rest on what the need asks for, which they do not change.
         await uow.lock(requirements, need_id)
+    sides = {m for p in solution.proposals for m in _sides(p)}
+    known = {p.id for p in await uow.find(parties, {"_id": {"$in": sorted(sides)}})}
+    for party_id in sorted(known):
+        # And on both sides being members in good standing.
+        await uow.lock(parties, party_id)
     due_since = [
-        max(uow.origin(pledges, p.pledge.id), uow.origin(requirements, p.need.id))
+        max(
+            uow.origin(pledges, p.pledge.id),
+            uow.origin(requirements, p.need.id),
+            *(uow.origin(parties, party_id) for party_id in _sides(p) if party_id in known),
+        )
         for p in solution.proposals
     ]
     proposed: list[Match] = []
@@ -94,23 +105,33 @@ async def run_round(uow: UnitOfWork) -> bool:
 
 
 async def _problem(uow: UnitOfWork) -> Problem:
-    open_needs = await uow.find(requirements, {"open": True})
-    open_pledges = await uow.find(pledges, {"status": "open"})
+    barred = {p.id for p in await uow.find(parties, {"status": {"$in": list(BARRED)}})}
+    open_needs = [
+        n for n in await uow.find(requirements, {"open": True}) if n.authority_id not in barred
+    ]
+    open_pledges = [
+        p for p in await uow.find(pledges, {"status": "open"}) if p.partner_id not in barred
+    ]
     ids = {"$in": [n.id for n in open_needs]}
     coverage = await uow.find(coverages, {"_id": ids})
     answered = await uow.find(
         all_matches, {"need_id": ids, "status": {"$in": ["proposed", "agreed", "declined"]}}
     )
     latest = await uow.find(rates, {}, limit=1, descending=True)
+    confirmed = await uow.find(twinnings, {"status": "confirmed"})
     return Problem(
         needs=open_needs,
         coverage={c.id: c for c in coverage},
         pledges=open_pledges,
         rates=latest[0] if latest else None,
         excluded=frozenset((m.pledge_id, m.pledge_line, m.need_id, m.need_line) for m in answered),
-        twinned=frozenset((t.ukrainian_id, t.partner_id) for t in await uow.find(twinnings, {})),
+        twinned=frozenset((t.ukrainian_id, t.partner_id) for t in confirmed),
         today=uow.now.date().isoformat(),
     )
+
+
+def _sides(proposal: Proposal) -> tuple[MemberId, MemberId]:
+    return proposal.need.authority_id, proposal.pledge.partner_id
 
 
 def _proposed(proposal: Proposal, round_id: RoundId) -> MatchProposed:

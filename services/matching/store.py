@@ -11,9 +11,11 @@ from shared.events.matching import (
     MatchAccepted,
     MatchAgreed,
     MatchDeclined,
+    MatchFlagged,
     MatchingRoundCompleted,
     MatchProposed,
     MatchReleased,
+    MatchUnflagged,
     NeedCovered,
     PledgeAmended,
     PledgeExpired,
@@ -24,8 +26,13 @@ from shared.events.matching import (
 from shared.events.members import (
     MemberAdmitted,
     MemberApplied,
+    MemberLeft,
+    MemberReinstated,
     MemberRejected,
+    MemberSuspended,
+    PartnershipConfirmed,
     PartnershipDeclared,
+    PartnershipEnded,
 )
 from shared.events.projects import (
     NeedAmended,
@@ -66,6 +73,8 @@ all_matches = Folded(
         MatchAgreed: "match_id",
         MatchDeclined: "match_id",
         MatchReleased: "match_id",
+        MatchFlagged: "match_id",
+        MatchUnflagged: "match_id",
         ContributionDelivered: "match_id",
     },
     [
@@ -109,11 +118,25 @@ parties = Folded(
     "parties",
     Party,
     knowledge.evolve_party,
-    {MemberApplied: "member_id", MemberAdmitted: "member_id", MemberRejected: "member_id"},
+    dict.fromkeys(
+        (
+            MemberApplied,
+            MemberAdmitted,
+            MemberRejected,
+            MemberSuspended,
+            MemberReinstated,
+            MemberLeft,
+        ),
+        "member_id",
+    ),
+    [IndexModel([("status", 1), ("_id", 1)])],
 )
 
 twinnings = Folded(
-    "twinnings", Twinning, knowledge.evolve_twinning, {PartnershipDeclared: "partnership_id"}
+    "twinnings",
+    Twinning,
+    knowledge.evolve_twinning,
+    dict.fromkeys((PartnershipDeclared, PartnershipConfirmed, PartnershipEnded), "partnership_id"),
 )
 
 requirements = Folded(

@@ -1,8 +1,8 @@
 """Example bodies of this service's commands, as OpenAPI shows them; each is run as a test."""
 
-from typing import Any, get_args
+from typing import Any
 
-from shared.events.members import PrincipleCode
+from services.members import principles
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "apply": {
@@ -12,14 +12,19 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "names": {"uk": "Бородянська громада", "en": "Borodianka hromada"},
         "country": "UA",
         "territory": "UA32080030010080493",
-        "principles": list(get_args(PrincipleCode)),
+        "principles": list(principles.CODES),
+        "principles_version": principles.CURRENT,
     },
     "endorse": {"reason": "Known to us, and committed to the principles."},
     "reject": {"reason": "The body does not govern a territory."},
+    "suspend_member": {"reason": "Letters have not been answered since spring."},
+    "reinstate_member": {"reason": "The new city hall has answered."},
+    "leave": {"reason": "The hromada has merged with its neighbour."},
     "declare_partnership": {
         "with_member": "018a0000-0000-7000-8000-000000000001",
         "statement": "Twinned by decision of both councils, 23 June 2022.",
     },
+    "end_partnership": {"reason": "What both councils had agreed on is done."},
     "found": {"contacts": {}},
 }
 """The body of each command, by its name."""

@@ -1,27 +1,35 @@
-"""Members and partnerships: state and decisions, pure."""
+"""Members: state and decisions from the application on, pure.
 
-from typing import ClassVar, Literal, get_args
+Applying is in applying.py, partnerships in twinning.py. What may follow what:
 
-from shared.codelists import HROMADA_LEVEL, asked_chain, places
-from shared.errors import InvalidInput, NotYours, Refused
-from shared.events.facts import Katottg, LocalisedText, Nuts, OrganisationId, Role, Side
-from shared.events.ids import ContactRef, MemberId, PartnershipId
+    (nothing), rejected, left → applied → admitted ⇄ suspended
+                                applied → rejected
+                                          admitted, suspended → left
+
+One that was rejected or has left may apply again, and is then the same member under the same id:
+what it promised, owns and still has to deliver stays its own. It has no role until it is endorsed
+again, a founding core member neither.
+"""
+
+from typing import ClassVar, Literal
+
+from shared.errors import NotYours, Refused
+from shared.events.facts import Katottg, Lau, LocalisedText, Nuts, OrganisationId, Role, Side
+from shared.events.ids import ContactRef, MemberId
 from shared.events.members import (
     Country,
     MemberAdmitted,
     MemberApplied,
     MemberKind,
+    MemberLeft,
+    MemberReinstated,
     MemberRejected,
-    PartnershipDeclared,
-    PrincipleCode,
+    MemberSuspended,
+    Sector,
 )
 from shared.log import State
 
-PRINCIPLES: tuple[PrincipleCode, ...] = get_args(PrincipleCode)
-PRINCIPLES_VERSION = "2022-06-30"
-
-
-MemberStatus = Literal["applied", "admitted", "rejected"]
+MemberStatus = Literal["applied", "admitted", "rejected", "suspended", "left"]
 
 
 class Member(State):
@@ -32,34 +40,19 @@ class Member(State):
     id: MemberId
     side: Side
     kind: MemberKind
+    sector: Sector | None = None
     organisation_id: OrganisationId
     names: LocalisedText
     country: Country
     territory: tuple[Katottg, ...] = ()
     nuts: Nuts | None = None
+    lau: Lau | None = None
+    associations: tuple[MemberId, ...] = ()
     contact_ref: ContactRef | None = None
+    principles_version: str
     status: MemberStatus
     role: Role | None = None
     endorsed_by: MemberId | None = None
-
-
-class Partnership(State):
-    """A declared twinning."""
-
-    what: ClassVar[str] = "partnership"
-
-    id: PartnershipId
-    ukrainian_id: MemberId
-    partner_id: MemberId
-    declared_by: MemberId
-    statement: str
-
-
-class PrinciplesNotAccepted(Refused):
-    """Admission needs acceptance of each of the alliance's principles."""
-
-    status = 422
-    title = "All principles must be accepted"
 
 
 class NotApplied(Refused):
@@ -69,7 +62,7 @@ class NotApplied(Refused):
 
 
 class NotACoreMember(Refused):
-    """Only an admitted core member of the applicant's side may decide on an application."""
+    """Only an admitted core member of the same side may decide on a member."""
 
     status = 403
     title = "Only a core member of the same side may do this"
@@ -81,57 +74,10 @@ class NotAdmitted(Refused):
     title = "Not an admitted member"
 
 
-def territory_of(side: Side, code: Katottg | None) -> tuple[Katottg, ...]:
-    """The chain of a Ukrainian member's place, from its own code up to the oblast.
+class NotSuspended(Refused):
+    """Only a suspended member can be reinstated."""
 
-    Raises InvalidInput for a code that is none, and for one given by a partner.
-    """
-    if code is None:
-        return ()
-    if side != "ukraine":
-        raise InvalidInput("/territory", "a KATOTTG code is for the Ukrainian side only", code)
-    return asked_chain(code, "/territory")
-
-
-def apply(application: MemberApplied) -> list[MemberApplied]:
-    """A body asks to join. Raises PrinciplesNotAccepted, InvalidInput."""
-    missing = [p for p in PRINCIPLES if p not in application.principles]
-    if missing:
-        raise PrinciplesNotAccepted(
-            "{count} of the {all} principles are not accepted",
-            field="/principles",
-            given=list(application.principles),
-            missing=missing,
-            count=len(missing),
-            all=len(PRINCIPLES),
-        )
-    if (application.side == "ukraine") != (application.country == "UA"):
-        raise InvalidInput(
-            "/country", "the Ukrainian side is in UA, partners are elsewhere", application.country
-        )
-    if application.side == "ukraine" and application.kind in ("hromada", "city", "region"):
-        if not application.territory:
-            raise InvalidInput(
-                "/territory", "a {kind} needs the code of its place", kind=application.kind
-            )
-        wide = places()[application.territory[0]].category not in HROMADA_LEVEL
-        if wide and application.kind != "region":
-            raise InvalidInput(
-                "/territory", "a hromada needs the code of its hromada or settlement"
-            )
-    return [application]
-
-
-def found(application: MemberApplied) -> list[MemberApplied | MemberAdmitted]:
-    """A founding core member joins without an endorser: there was nobody before it."""
-    return [
-        *apply(application),
-        MemberAdmitted(
-            member_id=application.member_id,
-            role="core",
-            reason="founding core member, 30 June 2022",
-        ),
-    ]
+    title = "The member is not suspended"
 
 
 def endorse(member: Member, endorser: Member, reason: str) -> MemberAdmitted:
@@ -139,7 +85,8 @@ def endorse(member: Member, endorser: Member, reason: str) -> MemberAdmitted:
 
     Raises NotApplied, NotACoreMember.
     """
-    _decides(member, endorser)
+    _must_have_applied(member)
+    _must_be_core(member, endorser)
     return MemberAdmitted(
         member_id=member.id, role="member", endorsed_by=endorser.id, reason=reason
     )
@@ -147,82 +94,102 @@ def endorse(member: Member, endorser: Member, reason: str) -> MemberAdmitted:
 
 def reject(member: Member, by: Member, reason: str) -> MemberRejected:
     """A core member of the same side turns an application down. Raises as `endorse`."""
-    _decides(member, by)
+    _must_have_applied(member)
+    _must_be_core(member, by)
     return MemberRejected(member_id=member.id, rejected_by=by.id, reason=reason)
 
 
-def _decides(member: Member, by: Member) -> None:
+def suspend(member: Member, by: Member | None, reason: str) -> MemberSuspended:
+    """Another core member of the side, or an operator (None), bars a member from acting.
+
+    Raises NotAdmitted, NotACoreMember, NotYours.
+    """
+    must_be_admitted(member)
+    if by is not None:
+        if by.id == member.id:
+            raise NotYours("member {member} does not suspend itself", member=member.id)
+        _must_be_core(member, by)
+    return MemberSuspended(
+        member_id=member.id,
+        suspended_by=by.id if by else None,
+        endorsed_by=member.endorsed_by,
+        reason=reason,
+    )
+
+
+def reinstate(member: Member, by: Member | None, reason: str) -> MemberReinstated:
+    """A core member of the side, or an operator (None), ends a suspension.
+
+    Raises NotSuspended, NotACoreMember.
+    """
+    if member.status != "suspended":
+        raise NotSuspended(
+            "member {member} is {state}, not suspended", member=member.id, state=member.status
+        )
+    if by is not None:
+        _must_be_core(member, by)
+    return MemberReinstated(
+        member_id=member.id,
+        reinstated_by=by.id if by else None,
+        endorsed_by=member.endorsed_by,
+        reason=reason,
+    )
+
+
+def leave(member: Member, by: MemberId, reason: str) -> MemberLeft:
+    """A member, also a suspended one, leaves by its own word. Raises NotYours, NotAdmitted."""
+    if by != member.id:
+        raise NotYours("member {member} leaves by its own word only", member=member.id)
+    if member.status != "suspended":
+        must_be_admitted(member)
+    return MemberLeft(member_id=member.id, endorsed_by=member.endorsed_by, reason=reason)
+
+
+def must_be_admitted(member: Member) -> None:
+    """Raises NotAdmitted."""
+    if member.status != "admitted":
+        raise NotAdmitted(
+            "member {member} is {state}, not admitted", member=member.id, state=member.status
+        )
+
+
+def _must_have_applied(member: Member) -> None:
     if member.status != "applied":
         raise NotApplied(
-            "member {member} is {state}, not applied",
-            state=member.status,
-            member=member.id,
+            "member {member} is {state}, not applied", state=member.status, member=member.id
         )
+
+
+def _must_be_core(member: Member, by: Member) -> None:
     if by.status != "admitted" or by.role != "core" or by.side != member.side:
         raise NotACoreMember(
             "{by} is {role} of side {side}; needed: an admitted core member of side {wanted_side}",
             by=by.id,
-            role=by.role or by.status,
+            role=by.status if by.status != "admitted" else by.role,
             side=by.side,
             wanted_side=member.side,
         )
 
 
-def declare(
-    new_id: PartnershipId, by: Member, other: Member, statement: str
-) -> PartnershipDeclared:
-    """One of the two declares a twinning. Raises NotAdmitted, NotYours."""
-    for member in (by, other):
-        if member.status != "admitted":
-            raise NotAdmitted(
-                "member {member} is {state}, not admitted", member=member.id, state=member.status
-            )
-    if by.side == other.side:
-        raise NotYours("a partnership joins two sides; both are of side {side}", side=by.side)
-    ukrainian, partner = (by, other) if by.side == "ukraine" else (other, by)
-    return PartnershipDeclared(
-        partnership_id=new_id,
-        ukrainian_id=ukrainian.id,
-        partner_id=partner.id,
-        declared_by=by.id,
-        statement=statement,
-    )
-
-
 def evolve_member(member: Member | None, event: object) -> Member:
     """The member after one of its events."""
     match member, event:
-        case None, MemberApplied() as e:
+        case ((None | Member(status="rejected" | "left")), MemberApplied() as e):
             return Member(
                 id=e.member_id,
-                side=e.side,
-                kind=e.kind,
-                organisation_id=e.organisation_id,
-                names=e.names,
-                country=e.country,
-                territory=e.territory,
-                nuts=e.nuts,
-                contact_ref=e.contact_ref,
                 status="applied",
+                **e.model_dump(exclude={"member_id", "principles"}),
             )
-        case Member(), MemberAdmitted() as e:
+        case Member(status="applied"), MemberAdmitted() as e:
             return member.model_copy(
                 update={"status": "admitted", "role": e.role, "endorsed_by": e.endorsed_by}
             )
-        case Member(), MemberRejected():
+        case Member(status="applied"), MemberRejected():
             return member.model_copy(update={"status": "rejected"})
+        case Member(status="admitted"), MemberSuspended():
+            return member.model_copy(update={"status": "suspended"})
+        case Member(status="suspended"), MemberReinstated():
+            return member.model_copy(update={"status": "admitted"})
+        case Member(status="admitted" | "suspended"), MemberLeft():
+            return member.model_copy(update={"status": "left", "role": None})
     raise TypeError(f"{event!r} cannot follow {member!r}")
-
-
-def evolve_partnership(partnership: Partnership | None, event: object) -> Partnership:
-    """The partnership after one of its events."""
-    match partnership, event:
-        case None, PartnershipDeclared() as e:
-            return Partnership(
-                id=e.partnership_id,
-                ukrainian_id=e.ukrainian_id,
-                partner_id=e.partner_id,
-                declared_by=e.declared_by,
-                statement=e.statement,
-            )
-    raise TypeError(f"{event!r} cannot follow {partnership!r}")

@@ -2,13 +2,19 @@
 
 from pymongo import IndexModel
 
-from services.members import model
-from services.members.model import Member, Partnership
+from services.members import model, twinning
+from services.members.model import Member
+from services.members.twinning import Partnership
 from shared.events.members import (
     MemberAdmitted,
     MemberApplied,
+    MemberLeft,
+    MemberReinstated,
     MemberRejected,
+    MemberSuspended,
+    PartnershipConfirmed,
     PartnershipDeclared,
+    PartnershipEnded,
 )
 from shared.log import Folded, Records
 
@@ -16,16 +22,36 @@ members = Folded(
     "members",
     Member,
     model.evolve_member,
-    {MemberApplied: "member_id", MemberAdmitted: "member_id", MemberRejected: "member_id"},
+    {
+        MemberApplied: "member_id",
+        MemberAdmitted: "member_id",
+        MemberRejected: "member_id",
+        MemberSuspended: "member_id",
+        MemberReinstated: "member_id",
+        MemberLeft: "member_id",
+    },
     [IndexModel("organisation_id", unique=True)],
 )
 
 partnerships = Folded(
     "partnerships",
     Partnership,
-    model.evolve_partnership,
-    {PartnershipDeclared: "partnership_id"},
-    [IndexModel([("ukrainian_id", 1), ("partner_id", 1)], unique=True)],
+    twinning.evolve_partnership,
+    {
+        PartnershipDeclared: "partnership_id",
+        PartnershipConfirmed: "partnership_id",
+        PartnershipEnded: "partnership_id",
+    },
+    [
+        IndexModel(
+            [("ukrainian_id", 1), ("partner_id", 1)],
+            name="one living partnership per pair",
+            unique=True,
+            partialFilterExpression={"living": True},
+        ),
+        IndexModel([("ukrainian_id", 1), ("_id", 1)]),
+        IndexModel([("partner_id", 1), ("_id", 1)]),
+    ],
 )
 
 RECORDS = Records("members", members, partnerships)

@@ -21,12 +21,65 @@ ENGLISH = Speech(
                 "Reason: {reason}",
             ),
         ),
+        "member-suspended": Template(
+            "{member}: membership suspended",
+            (
+                "The membership of {member} is suspended.",
+                "Decided by: {suspended_by}",
+                "Reason: {reason}",
+                "Until it is reinstated, nothing new is matched for it, and its proposals are "
+                "released. What is agreed stands.",
+            ),
+        ),
+        "member-reinstated": Template(
+            "{member}: membership reinstated",
+            (
+                "The suspension of {member} has ended. It may pledge, ask and accept again.",
+                "Decided by: {reinstated_by}",
+                "Reason: {reason}",
+            ),
+        ),
+        "member-left": Template(
+            "{member} has left the Alliance",
+            (
+                "{member} has left the Alliance for the Reconstruction of Ukraine.",
+                "Reason: {reason}",
+                "Its partnerships have ended and what it offered or asked for is withdrawn. What "
+                "is agreed stands.",
+            ),
+        ),
+        "partnership-to-confirm": Template(
+            "{declared_by} declares a partnership with you",
+            (
+                "{declared_by} declares a partnership of {ukrainian} and {partner}.",
+                "Statement: {statement}",
+                "Please confirm or decline it: it counts once you confirm.",
+                "Partnership: {partnership}",
+            ),
+        ),
         "partnership-declared": Template(
+            "Declared: {ukrainian} and {partner}",
+            (
+                "Your declaration of a partnership of {ukrainian} and {partner} is recorded.",
+                "Statement: {statement}",
+                "It counts once the other side confirms it; you will be told.",
+                "Partnership: {partnership}",
+            ),
+        ),
+        "partnership-confirmed": Template(
             "{ukrainian} and {partner} are twinned",
             (
-                "A partnership of {ukrainian} and {partner} is declared.",
-                "Declared by: {declared_by}",
-                "Statement: {statement}",
+                "The partnership of {ukrainian} and {partner} is confirmed.",
+                "Confirmed by: {confirmed_by}",
+            ),
+        ),
+        "partnership-ended": Template(
+            "Ended: partnership of {ukrainian} and {partner}",
+            (
+                "The partnership of {ukrainian} and {partner} has ended, because {cause}.",
+                "Ended by: {ended_by}",
+                "It had been: {was}",
+                "Reason: {reason}",
             ),
         ),
         "need-posted": Template(
@@ -157,6 +210,27 @@ ENGLISH = Speech(
                 "Match: {match}",
             ),
         ),
+        "match-flagged": Template(
+            "Match goes on, with a reservation: {need} – {partner}",
+            (
+                "An agreed match goes on, but {cause}: {member}.",
+                "Reason: {reason}",
+                *_MATCH,
+                "Reserved of the pledge: {reserved}",
+                "What is agreed stands. Please settle with each other how it goes on.",
+                "Match: {match}",
+            ),
+        ),
+        "match-unflagged": Template(
+            "Match without reservation again: {need} – {partner}",
+            (
+                "{member} is a member in good standing again; the reservation about an agreed "
+                "match is lifted.",
+                "Reason: {reason}",
+                *_MATCH,
+                "Match: {match}",
+            ),
+        ),
         "contribution-delivered": Template(
             "Delivered: {delivered} for {need}",
             (
@@ -197,9 +271,11 @@ ENGLISH = Speech(
         "other side": "You get this because you are the other side of this match.",
         "donors": "You get this because you gave to this project.",
         "monitor": "You get this as a receipt of your verification.",
-        "member": "You get this because you applied for membership.",
-        "endorser": "You get this as a receipt of your endorsement.",
+        "member": "You get this because it is about your membership.",
+        "endorser": "You get this because you endorsed this member.",
         "ukrainian": "You get this because you are the Ukrainian partner.",
+        "declarer": "You get this as a receipt of your declaration.",
+        "twin": "You get this because you are the other side of this partnership.",
         "passed over": "You get this because you made these pledges.",
     },
     greeting="Dear colleagues,",
@@ -216,6 +292,9 @@ ENGLISH = Speech(
         "pledge-withdrawn": "the pledge was withdrawn",
         "pledge-expired": "the pledge has expired",
         "pledge-amended": "the pledge was changed",
+        "member-suspended": "a member was suspended",
+        "member-left": "a member has left the Alliance",
+        "decision": "one side decided so",
     },
     units={"piece": "pieces", "person-day": "person-days", "set": "sets"},
     months=(

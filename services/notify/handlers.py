@@ -5,9 +5,11 @@ from shared.events.matching import (
     ContributionDelivered,
     MatchAgreed,
     MatchDeclined,
+    MatchFlagged,
     MatchingRoundCompleted,
     MatchProposed,
     MatchReleased,
+    MatchUnflagged,
     NeedCovered,
     PledgeExpired,
     PledgeMade,
@@ -15,8 +17,13 @@ from shared.events.matching import (
 from shared.events.members import (
     MemberAdmitted,
     MemberApplied,
+    MemberLeft,
+    MemberReinstated,
     MemberRejected,
+    MemberSuspended,
+    PartnershipConfirmed,
     PartnershipDeclared,
+    PartnershipEnded,
 )
 from shared.events.projects import (
     CompletionVerified,
@@ -49,8 +56,33 @@ async def on_member_rejected(event: MemberRejected, uow: UnitOfWork) -> None:
     await commands.tell(event, uow)
 
 
+@on(MemberSuspended)
+async def on_member_suspended(event: MemberSuspended, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(MemberReinstated)
+async def on_member_reinstated(event: MemberReinstated, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(MemberLeft)
+async def on_member_left(event: MemberLeft, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
 @on(PartnershipDeclared)
 async def on_partnership_declared(event: PartnershipDeclared, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(PartnershipConfirmed)
+async def on_partnership_confirmed(event: PartnershipConfirmed, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(PartnershipEnded)
+async def on_partnership_ended(event: PartnershipEnded, uow: UnitOfWork) -> None:
     await commands.tell(event, uow)
 
 
@@ -121,6 +153,16 @@ async def on_match_declined(event: MatchDeclined, uow: UnitOfWork) -> None:
 
 @on(MatchReleased)
 async def on_match_released(event: MatchReleased, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(MatchFlagged)
+async def on_match_flagged(event: MatchFlagged, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(MatchUnflagged)
+async def on_match_unflagged(event: MatchUnflagged, uow: UnitOfWork) -> None:
     await commands.tell(event, uow)
 
 

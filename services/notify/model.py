@@ -10,9 +10,11 @@ from shared.events.matching import (
     ContributionDelivered,
     MatchAgreed,
     MatchDeclined,
+    MatchFlagged,
     MatchingRoundCompleted,
     MatchProposed,
     MatchReleased,
+    MatchUnflagged,
     NeedCovered,
     PledgeExpired,
     PledgeMade,
@@ -20,8 +22,13 @@ from shared.events.matching import (
 from shared.events.members import (
     MemberAdmitted,
     MemberApplied,
+    MemberLeft,
+    MemberReinstated,
     MemberRejected,
+    MemberSuspended,
+    PartnershipConfirmed,
     PartnershipDeclared,
+    PartnershipEnded,
 )
 from shared.events.notify import Channel, FailureReason, NoticeFailed, NoticeQueued, NoticeSent
 from shared.events.projects import (
@@ -46,16 +53,26 @@ Party = Literal[
     "member",
     "endorser",
     "ukrainian",
+    "declarer",
+    "twin",
     "passed over",
 ]
 
 AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
     MemberAdmitted: (("member", "member-admitted"), ("endorser", "member-admitted")),
     MemberRejected: (("member", "member-rejected"),),
+    MemberSuspended: (("member", "member-suspended"), ("endorser", "member-suspended")),
+    MemberReinstated: (("member", "member-reinstated"), ("endorser", "member-reinstated")),
+    MemberLeft: (("member", "member-left"), ("endorser", "member-left")),
     PartnershipDeclared: (
-        ("ukrainian", "partnership-declared"),
-        ("partner", "partnership-declared"),
+        ("twin", "partnership-to-confirm"),
+        ("declarer", "partnership-declared"),
     ),
+    PartnershipConfirmed: (
+        ("ukrainian", "partnership-confirmed"),
+        ("partner", "partnership-confirmed"),
+    ),
+    PartnershipEnded: (("ukrainian", "partnership-ended"), ("partner", "partnership-ended")),
     NeedPosted: (("authority", "need-posted"),),
     ProjectStarted: (("authority", "project-started"), ("donors", "project-started")),
     MilestoneRecorded: (("authority", "milestone-recorded"), ("donors", "milestone-recorded")),
@@ -74,6 +91,8 @@ AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
     MatchAgreed: (("authority", "match-agreed"), ("partner", "match-agreed")),
     MatchDeclined: (("other side", "match-declined"),),
     MatchReleased: (("authority", "match-released"), ("partner", "match-released")),
+    MatchFlagged: (("authority", "match-flagged"), ("partner", "match-flagged")),
+    MatchUnflagged: (("authority", "match-unflagged"), ("partner", "match-unflagged")),
     ContributionDelivered: (
         ("authority", "contribution-delivered"),
         ("partner", "contribution-delivered"),
@@ -100,6 +119,10 @@ _WHO: dict[Party, Callable[[Any, Sequence[MemberId]], Iterable[MemberId | None]]
     "member": lambda event, donors: [event.member_id],
     "endorser": lambda event, donors: [event.endorsed_by],
     "ukrainian": lambda event, donors: [event.ukrainian_id],
+    "declarer": lambda event, donors: [event.declared_by],
+    "twin": lambda event, donors: [
+        event.partner_id if event.declared_by == event.ukrainian_id else event.ukrainian_id
+    ],
     "passed over": lambda event, donors: [passed.partner_id for passed in event.passed_over],
 }
 
@@ -217,7 +240,7 @@ def evolve_notice(notice: Notice | None, event: object) -> Notice:
 
 
 def evolve_recipient(recipient: Recipient | None, e: MemberApplied) -> Recipient:
-    """The member as it applied."""
+    """The member as it applied, last."""
     return Recipient(id=e.member_id, side=e.side, names=e.names, contact_ref=e.contact_ref)
 
 

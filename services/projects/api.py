@@ -46,7 +46,7 @@ async def post_need(body: PostNeed, uow: Act, response: Response) -> Need:
 
 
 @router.post("/needs/{need_id}/amendments", status_code=201)
-@refuses(NeedClosed, NeedCommitted)
+@refuses(NeedClosed, NeedCommitted, NotAnAuthority)
 async def amend_need(need_id: NeedId, body: AmendNeed, uow: Change) -> Need:
     """Change lines or urgency of a need; a line can't shrink below what is agreed."""
     return await commands.amend_need(need_id, body, uow)
@@ -60,14 +60,14 @@ async def withdraw_need(need_id: NeedId, body: WithdrawNeed, uow: Change) -> Nee
 
 
 @router.post("/needs/{need_id}/preparation", status_code=201)
-@refuses(NeedClosed)
+@refuses(NeedClosed, NotAnAuthority)
 async def prepare_project(need_id: NeedId, body: PrepareProject, uow: Change) -> Need:
     """Begin to prepare it: designs, permits, tenders."""
     return await commands.prepare_project(need_id, body, uow)
 
 
 @router.post("/needs/{need_id}/start", status_code=201)
-@refuses(NeedClosed, NothingAgreed)
+@refuses(NeedClosed, NothingAgreed, NotAnAuthority)
 async def start_project(need_id: NeedId, body: StartProject, uow: Change) -> Need:
     """Begin work: at least one match must be agreed."""
     return await commands.start_project(need_id, body, uow)

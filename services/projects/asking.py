@@ -50,13 +50,7 @@ def place(code: Katottg, authority: Authority) -> tuple[Katottg, ...]:
 
 def post(need: NeedPosted, authority: Authority, today: date) -> NeedPosted:
     """An authority asks for something. Raises NotAnAuthority, InvalidInput."""
-    if authority.side != "ukraine" or authority.status != "admitted":
-        raise NotAnAuthority(
-            "{authority} is {state}, side {side}",
-            authority=authority.id,
-            state=authority.status,
-            side=authority.side,
-        )
+    must_be_authority(authority)
     check_lines(need.lines)
     if need.urgency in ("high", "critical") and need.urgency_reason is None:
         raise InvalidInput("/urgency_reason", "say why it is urgent", None, "a text")
@@ -69,6 +63,20 @@ def post(need: NeedPosted, authority: Authority, today: date) -> NeedPosted:
         )
     _check_site(need.site, need.site_withheld)
     return need
+
+
+def must_be_authority(authority: Authority) -> None:
+    """Whoever asks, changes what it asks or begins work is an admitted Ukrainian member.
+
+    Raises NotAnAuthority.
+    """
+    if authority.side != "ukraine" or authority.status != "admitted":
+        raise NotAnAuthority(
+            "{authority} is {state}, side {side}",
+            authority=authority.id,
+            state=authority.status,
+            side=authority.side,
+        )
 
 
 def _check_site(site: Site | None, withheld: bool) -> None:

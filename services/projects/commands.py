@@ -24,9 +24,12 @@ from shared.events.facts import (
 )
 from shared.events.ids import NeedId
 from shared.events.matching import MatchAgreed
+from shared.events.members import MemberLeft
 from shared.events.projects import Lines, NeedPosted, SuspensionCause, VerificationFinding
 from shared.reading import Reader
 from shared.uow import UnitOfWork
+
+GONE = "the authority has left the alliance"
 
 
 class PostNeed(Command):
@@ -115,6 +118,7 @@ async def amend_need(need_id: NeedId, command: AmendNeed, uow: UnitOfWork) -> Ne
     event = asking.amend(
         need, uow.actor.member, agreed, command.reason, command.lines, command.urgency
     )
+    asking.must_be_authority(await _caller(uow))
     return await uow.record(needs, event)
 
 
@@ -127,13 +131,16 @@ async def withdraw_need(need_id: NeedId, command: WithdrawNeed, uow: UnitOfWork)
 async def prepare_project(need_id: NeedId, command: PrepareProject, uow: UnitOfWork) -> Need:
     """Begin to prepare what a need of the caller's asks for."""
     need = await uow.target(needs, need_id)
-    return await uow.record(needs, model.prepare(need, uow.actor.member, command.plan))
+    event = model.prepare(need, uow.actor.member, command.plan)
+    asking.must_be_authority(await _caller(uow))
+    return await uow.record(needs, event)
 
 
 async def start_project(need_id: NeedId, command: StartProject, uow: UnitOfWork) -> Need:
     """Begin work on a need of the caller's."""
     need, agreed = await _with_commitments(need_id, uow)
     event = model.start(need, uow.actor.member, agreed, command, uow.now.date())
+    asking.must_be_authority(await _caller(uow))
     return await uow.record(needs, event)
 
 
@@ -204,6 +211,18 @@ async def honour_agreement(event: MatchAgreed, uow: UnitOfWork) -> None:
     if need.status != "cancelled":
         for amended in asking.honour(need, await _commitments(need.id, uow)):
             await uow.record(needs, amended)
+
+
+async def withdraw_needs(event: MemberLeft, uow: UnitOfWork) -> None:
+    """Learn that a member is gone: what it only asked for, with nothing agreed, is withdrawn.
+
+    What is prepared or built goes on: partners are committed to it.
+    """
+    await uow.learn(event)
+    asked = {"authority_id": event.member_id, "status": "identification"}
+    for need in await uow.find(needs, asked):
+        if not await _commitments(need.id, uow):
+            await uow.record(needs, asking.withdraw(need, event.member_id, [], GONE))
 
 
 async def _with_commitments(need_id: NeedId, uow: UnitOfWork) -> tuple[Need, list[Commitment]]:

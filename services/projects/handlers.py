@@ -2,19 +2,31 @@
 
 from services.projects import commands
 from shared.events.matching import ContributionDelivered, MatchAgreed, MatchReleased
-from shared.events.members import MemberAdmitted, MemberApplied, MemberRejected
+from shared.events.members import (
+    MemberAdmitted,
+    MemberApplied,
+    MemberLeft,
+    MemberReinstated,
+    MemberRejected,
+    MemberSuspended,
+)
+from shared.events.registry import Event
 from shared.handlers import Handlers
 from shared.uow import UnitOfWork
 
 on = Handlers()
 
 
-@on(MemberApplied, MemberAdmitted, MemberRejected)
-async def on_member(
-    event: MemberApplied | MemberAdmitted | MemberRejected, uow: UnitOfWork
-) -> None:
+@on(MemberApplied, MemberAdmitted, MemberRejected, MemberSuspended, MemberReinstated)
+async def on_member(event: Event, uow: UnitOfWork) -> None:
     """Know who may post needs and who may verify."""
     await uow.learn(event)
+
+
+@on(MemberLeft)
+async def on_member_left(event: MemberLeft, uow: UnitOfWork) -> None:
+    """Ask no more for who is gone."""
+    await commands.withdraw_needs(event, uow)
 
 
 @on(MatchAgreed)

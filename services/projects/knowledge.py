@@ -5,7 +5,14 @@ from typing import ClassVar, Literal
 from shared.events.facts import Amount, Katottg, LineNumber, Side
 from shared.events.ids import MatchId, MemberId, NeedId
 from shared.events.matching import ContributionDelivered, MatchAgreed, MatchReleased
-from shared.events.members import MemberAdmitted, MemberApplied, MemberRejected
+from shared.events.members import (
+    MemberAdmitted,
+    MemberApplied,
+    MemberLeft,
+    MemberReinstated,
+    MemberRejected,
+    MemberSuspended,
+)
 from shared.lines import minor_units
 from shared.log import State
 
@@ -18,7 +25,7 @@ class Authority(State):
     id: MemberId
     side: Side
     territory: tuple[Katottg, ...] = ()
-    status: Literal["applied", "admitted", "rejected"] = "applied"
+    status: Literal["applied", "admitted", "rejected", "suspended", "left"] = "applied"
 
 
 class Commitment(State):
@@ -38,12 +45,16 @@ class Commitment(State):
 def evolve_authority(authority: Authority | None, event: object) -> Authority:
     """The member after one event of members' log."""
     match authority, event:
-        case None, MemberApplied() as e:
+        case _, MemberApplied() as e:
             return Authority(id=e.member_id, side=e.side, territory=e.territory)
-        case Authority(), MemberAdmitted():
+        case Authority(), MemberAdmitted() | MemberReinstated():
             return authority.model_copy(update={"status": "admitted"})
         case Authority(), MemberRejected():
             return authority.model_copy(update={"status": "rejected"})
+        case Authority(), MemberSuspended():
+            return authority.model_copy(update={"status": "suspended"})
+        case Authority(), MemberLeft():
+            return authority.model_copy(update={"status": "left"})
     raise TypeError(f"{event!r} cannot follow {authority!r}")
 
 

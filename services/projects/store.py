@@ -7,7 +7,14 @@ from services.projects.knowledge import Authority, Commitment
 from services.projects.model import Need
 from services.projects.sites import SITES
 from shared.events.matching import ContributionDelivered, MatchAgreed, MatchReleased
-from shared.events.members import MemberAdmitted, MemberApplied, MemberRejected
+from shared.events.members import (
+    MemberAdmitted,
+    MemberApplied,
+    MemberLeft,
+    MemberReinstated,
+    MemberRejected,
+    MemberSuspended,
+)
 from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
@@ -48,7 +55,17 @@ authorities = Folded(
     "authorities",
     Authority,
     knowledge.evolve_authority,
-    {MemberApplied: "member_id", MemberAdmitted: "member_id", MemberRejected: "member_id"},
+    dict.fromkeys(
+        (
+            MemberApplied,
+            MemberAdmitted,
+            MemberRejected,
+            MemberSuspended,
+            MemberReinstated,
+            MemberLeft,
+        ),
+        "member_id",
+    ),
 )
 
 

@@ -102,6 +102,9 @@ Katottg = Annotated[str, StringConstraints(pattern=r"^UA[0-9]{17}$")]
 Nuts = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9A-Z]{0,3}$")]
 """A code of the European Union's NUTS classification, version 2024."""
 
+Lau = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9A-Za-z_. -]{1,13}$")]
+"""A code of a local administrative unit (LAU): the country's code, and the unit's own in it."""
+
 OrganisationId = Annotated[
     str, StringConstraints(pattern=r"^[A-Z]{2,3}-[A-Z0-9]{2,12}-[!-%'->@-{}~]{1,50}$")
 ]

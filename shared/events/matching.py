@@ -184,13 +184,16 @@ ReleaseCause = Literal[
     "pledge-withdrawn",
     "pledge-amended",
     "pledge-expired",
+    "member-suspended",
+    "member-left",
 ]
 
 
 class MatchReleased(
     OfMatch, type="match-released", version=1, owner="matching", subject="match_id"
 ):
-    """A match ended because one of its ends changed; its part is free again. Subject: the match.
+    """A match ended because one of its ends or sides changed; its part is free again. Subject: the
+    match's id.
 
     `was` is what it had been: a proposal; or agreed, where the need was withdrawn at the same
     moment or its project given up.
@@ -198,6 +201,29 @@ class MatchReleased(
 
     cause: ReleaseCause
     was: Literal["proposed", "agreed"]
+    reason: Text
+
+
+FlagCause = Literal["member-suspended", "member-left"]
+
+
+class MatchFlagged(OfMatch, type="match-flagged", version=1, owner="matching", subject="match_id"):
+    """An agreed match goes on although one of its sides was suspended or left. Subject: the match.
+
+    A member's flag takes the place of the one it had before.
+    """
+
+    member_id: MemberId
+    cause: FlagCause
+    reason: Text
+
+
+class MatchUnflagged(
+    OfMatch, type="match-unflagged", version=1, owner="matching", subject="match_id"
+):
+    """That side is a member in good standing again, and why. Subject: the match's id."""
+
+    member_id: MemberId
     reason: Text
 
 

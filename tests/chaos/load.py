@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 
 from cli.story import PRINCIPLES
+from services.members import principles
 from tests.chaos.history import Answer
 from tests.connected.acting import Acting, Json, euros
 
@@ -126,6 +127,7 @@ class Load:
             "organisation_id": f"XI-LOAD-{label}",
             "names": {"en": f"City {label}"},
             "principles": PRINCIPLES,
+            "principles_version": principles.CURRENT,
         }
         member = await self._ask("operator", "members", "/members", body, "member-applied")
         if member and not self._stopped:

@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from cli.services import known
 from cli.story import IRPIN, PRINCIPLES
 from deploy.local.system import System
+from services.members import principles
 from shared.events import Envelope, Event, read_event
 from shared.log import INBOX, LOG, envelope
 from shared.worker import LEASES
@@ -137,6 +138,7 @@ class Acting:
             "organisation_id": f"XI-TEST-{who.upper()}",
             "names": {"en": who.title()},
             "principles": PRINCIPLES,
+            "principles_version": principles.CURRENT,
         }
         if side == "ukraine":
             body["territory"] = place

@@ -47,6 +47,33 @@ class Stage(Acting):
         self._applicants += 1
         return {"member_id": await self.apply(f"applicant{self._applicants}", "ukraine")}
 
+    async def newcomer(self) -> Json:
+        """A Ukrainian member that was admitted just now."""
+        self._applicants += 1
+        return {"member_id": await self.admit(f"newcomer{self._applicants}", "ukraine")}
+
+    async def suspension(self) -> Json:
+        """One that is suspended."""
+        staged = await self.newcomer()
+        path = f"/members/{staged['member_id']}/suspension"
+        await self.done("auc", "members", path, BODIES["suspend_member"])
+        return staged
+
+    async def leaver(self) -> Json:
+        """A member that others here do without."""
+        if "leaver" not in self.ids:
+            await self.admit("leaver", "ukraine")
+        return {"member_id": self.ids["leaver"]}
+
+    async def declaration(self) -> Json:
+        """A partnership with Irpin that a new partner has declared."""
+        self._applicants += 1
+        twin = f"twin{self._applicants}"
+        await self.admit(twin, "partner")
+        body = BODIES["declare_partnership"] | {"with_member": self.ids["irpin"]}
+        partnership = await self.done(twin, "members", "/partnerships", body)
+        return {"partnership_id": partnership["id"]}
+
     async def need(self) -> Json:
         """A need of Borodianka's, of which nothing is agreed."""
         need = await self.done("borodianka", "projects", "/needs", BODIES["post_need"])
@@ -144,7 +171,34 @@ ROWS: dict[str, Row] = {
         "cemr",
         "not-a-core-member",
     ),
+    "suspend_member": Row(
+        "members",
+        "/members/{member_id}/suspension",
+        Stage.newcomer,
+        "auc",
+        "cemr",
+        "not-a-core-member",
+    ),
+    "reinstate_member": Row(
+        "members",
+        "/members/{member_id}/reinstatement",
+        Stage.suspension,
+        "auc",
+        "cemr",
+        "not-a-core-member",
+    ),
+    "leave": Row("members", "/members/{member_id}/departure", Stage.leaver, "leaver", "irpin"),
     "declare_partnership": Row("members", "/partnerships", Stage.nothing, "irpin"),
+    "confirm_partnership": Row(
+        "members",
+        "/partnerships/{partnership_id}/confirmation",
+        Stage.declaration,
+        "irpin",
+        "cascais",
+    ),
+    "end_partnership": Row(
+        "members", "/partnerships/{partnership_id}/end", Stage.declaration, "irpin", "cascais"
+    ),
     "post_need": Row(
         "projects", "/needs", Stage.nothing, "borodianka", "cascais", "not-an-authority"
     ),

@@ -9,6 +9,7 @@ from shared.events.facts import RequirementLine
 from shared.events.ids import MemberId, NeedId
 from shared.events.members import MemberAdmitted, MemberApplied
 from shared.events.projects import NeedPosted
+from shared.events.registry import Event
 from shared.lines import Line
 from tests.given import IRPIN_CHAIN, Notebook, numbered, offered
 from tests.matching.samples import CASCAIS, IRPIN, LITHUANIA
@@ -30,9 +31,12 @@ class Story(Notebook):
                 principles=(),
                 principles_version="2022-06-30",
             )
-            self.hear(handlers.on_member, application)
-            admission = MemberAdmitted(member_id=member, role="member", reason="known")
-            self.hear(handlers.on_member, admission)
+            self.hears(application)
+            self.hears(MemberAdmitted(member_id=member, role="member", reason="known"))
+
+    def hears(self, event: Event) -> None:
+        """Another service has recorded something."""
+        self.hear(handlers.on[type(event)], event)
 
     def irpin_asks(self, *lines: RequirementLine, number: int = 1) -> NeedId:
         """A need is posted."""

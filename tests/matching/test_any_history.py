@@ -30,7 +30,14 @@ from shared.events.matching import (
     PledgeMade,
     PledgeWithdrawn,
 )
-from shared.events.members import MemberAdmitted, MemberApplied, PartnershipDeclared
+from shared.events.members import (
+    MemberAdmitted,
+    MemberApplied,
+    MemberLeft,
+    MemberReinstated,
+    MemberSuspended,
+    PartnershipDeclared,
+)
 from shared.events.projects import (
     NeedAmended,
     NeedPosted,
@@ -82,6 +89,8 @@ class Checked(Notebook):
 
     def recording(self, event: Event) -> None:
         """What may be recorded now, by what was recorded before."""
+        if isinstance(event, PledgeMade | PledgeAmended):
+            assert self.states["parties"][event.partner_id].status == "admitted"
         if not isinstance(event, OfMatch):
             return
         match = self.states["matches"].get(event.match_id)
@@ -94,6 +103,8 @@ class Checked(Notebook):
             assert match.accepted == ("partner", "ukraine"), "agreed before both accepted"
         if isinstance(event, MatchAccepted | MatchDeclined):
             assert match.status == "proposed"
+        if isinstance(event, MatchAccepted):
+            assert self.states["parties"][event.accepted_by].status == "admitted"
         if isinstance(event, ContributionDelivered):
             assert match.status == "agreed"
         if isinstance(event, MatchReleased) and match.status == "agreed":
@@ -108,6 +119,8 @@ class Checked(Notebook):
                 assert m.status != "declined", "proposed again after it was declined"
         assert self.states["pledges"][event.pledge_id].status == "open"
         assert self.states["requirements"][event.need_id].open
+        for side in (event.partner_id, event.authority_id):
+            assert self.states["parties"][side].status == "admitted"
         assert minor_units(event.reserved) > 0
         assert minor_units(event.covers) > 0
 
@@ -159,6 +172,21 @@ class Checked(Notebook):
             for line in self.states["requirements"][coverage.id].lines:
                 assert coverage.line(line.line).taken <= minor_units(line.amount)
 
+    def nothing_is_open_of_who_may_not_act(self) -> None:
+        """After every command: no proposal of a suspended side, a flag on each agreed match."""
+        parties = self.states["parties"]
+        for match in self.states["matches"].values():
+            sides = (match.partner_id, match.authority_id)
+            barred = {s for s in sides if parties[s].status in ("suspended", "left")}
+            assert match.status != "proposed" or not barred
+            assert {f.member_id for f in match.flags} == (
+                barred if match.status == "agreed" else set()
+            )
+            for flag in match.flags:
+                assert flag.cause == f"member-{parties[flag.member_id].status}"
+        for pledge in self.states["pledges"].values():
+            assert pledge.status != "open" or parties[pledge.partner_id].status != "left"
+
 
 class AnyHistory(RuleBasedStateMachine):
     """Partners pledge, authorities ask, rounds match, and everybody changes their minds."""
@@ -167,23 +195,8 @@ class AnyHistory(RuleBasedStateMachine):
         super().__init__()
         self.book = Checked(RECORDS)
         self.suspended: set[NeedId] = set()
-        for number, member in enumerate([*AUTHORITIES, *PARTNERS]):
-            side = "ukraine" if member in AUTHORITIES else "partner"
-            application = MemberApplied.model_validate(
-                {
-                    "member_id": member,
-                    "side": side,
-                    "kind": "city",
-                    "organisation_id": f"XI-TEST-{number}",
-                    "names": {"en": f"{number}"},
-                    "country": "UA" if side == "ukraine" else "PT",
-                    "principles": (),
-                    "principles_version": "2022-06-30",
-                }
-            )
-            self.book.hear(handlers.on_member, application)
-            admission = MemberAdmitted(member_id=member, role="member", reason="known")
-            self.book.hear(handlers.on_member, admission)
+        for member in (*AUTHORITIES, *PARTNERS):
+            self.joins(member)
         twinning = PartnershipDeclared.model_validate(
             {
                 "partnership_id": an_id(NeedId, "twinned"),
@@ -193,7 +206,26 @@ class AnyHistory(RuleBasedStateMachine):
                 "statement": "twinned",
             }
         )
-        self.book.hear(handlers.on_member, twinning)
+        self.book.hear(handlers.on_partnership, twinning)
+
+    def joins(self, member: MemberId) -> None:
+        """A body applies, perhaps again, and is admitted."""
+        side = "ukraine" if member in AUTHORITIES else "partner"
+        application = MemberApplied.model_validate(
+            {
+                "member_id": member,
+                "side": side,
+                "kind": "city",
+                "organisation_id": f"XI-TEST-{member[:8]}",
+                "names": {"en": member[:8]},
+                "country": "UA" if side == "ukraine" else "PT",
+                "principles": (),
+                "principles_version": "2022-06-30",
+            }
+        )
+        self.hears(handlers.on_member, application)
+        admission = MemberAdmitted(member_id=member, role="member", reason="known")
+        self.hears(handlers.on_member_admitted, admission)
 
     def then(self, command: Callable[..., Any], *facts: Any, by: MemberId | None = None) -> None:
         """Run a command that may be refused, then look at what must hold between commands."""
@@ -205,6 +237,7 @@ class AnyHistory(RuleBasedStateMachine):
         except Refused:
             return
         self.book.nothing_is_covered_beyond_what_is_asked()
+        self.book.nothing_is_open_of_who_may_not_act()
         now = sorted(self.book.complete() - complete)
         assert self.book.said_to_be_covered()[len(said) :] == now, "covered, said once"
 
@@ -371,6 +404,26 @@ class AnyHistory(RuleBasedStateMachine):
             )
             self.suspended.discard(need.id)
             self.hears(handlers.on_need_closed, event)
+
+    @rule(which=pick)
+    def suspend_or_reinstate_member(self, which: int) -> None:
+        """A member may not act, or may again."""
+        party = self.a("parties", which)
+        if party.status == "suspended":
+            reinstated = MemberReinstated(member_id=party.id, reason="it answered")
+            self.hears(handlers.on_member_admitted, reinstated)
+        elif party.status == "admitted":
+            still = MemberSuspended(member_id=party.id, reason="no answers")
+            self.hears(handlers.on_member_suspended, still)
+
+    @rule(which=pick)
+    def leave_or_come_back(self, which: int) -> None:
+        """A member leaves, also while it is suspended; or it joins again."""
+        party = self.a("parties", which)
+        if party.status == "left":
+            self.joins(party.id)
+        elif which % 2:
+            self.hears(handlers.on_member_left, MemberLeft(member_id=party.id, reason="elections"))
 
     @rule(which=pick)
     def complete_project(self, which: int) -> None:

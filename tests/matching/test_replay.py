@@ -14,7 +14,12 @@ from services.matching.commands import AmendPledge, Because, Deliver, MakePledge
 from services.matching.store import RECORDS
 from shared.events.envelope import Envelope
 from shared.events.ids import PartnershipId
-from shared.events.members import PartnershipDeclared
+from shared.events.members import (
+    MemberReinstated,
+    MemberSuspended,
+    PartnershipConfirmed,
+    PartnershipDeclared,
+)
 from shared.log import LOCK
 from shared.replay import Documents, LogBroken, in_order, replay, state_hash
 from tests.given import an_id, funding, goods, money, offered, patience
@@ -34,7 +39,12 @@ def story() -> Story:
         declared_by=IRPIN,
         statement="twinned",
     )
-    told.hear(handlers.on_member, twinning)
+    told.hears(twinning)
+    told.hears(
+        PartnershipConfirmed.model_validate(
+            twinning.model_dump(exclude={"declared_by", "statement"}) | {"confirmed_by": CASCAIS}
+        )
+    )
     told.do(commands.set_rates, the_rates(), roles=["operator"])
     first = told.irpin_asks(funding(1, "300.00"), goods(2, "truck", 3))
     second = told.irpin_asks(funding(1, "5000.00", "UAH"), number=2)
@@ -43,6 +53,8 @@ def story() -> Story:
     cash, hryvnias, lorries, *rest = told.round()
     told.agree(cash)
     told.agree(lorries)
+    told.hears(MemberSuspended(member_id=CASCAIS, reason="no answers"))
+    told.hears(MemberReinstated(member_id=CASCAIS, reason="it answered"))
     for amount in (money("33.33"), None):
         part = Deliver(amount=amount, date="2023-08-31", scope="windows")
         told.do(commands.deliver, cash.id, part, by=IRPIN)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.members import model
+from services.members import applying, model, principles
 from services.members.model import Member
 from shared.events.ids import MemberId
 from shared.events.members import MemberAdmitted, MemberApplied
@@ -24,8 +24,8 @@ def irpin_applies(**more: Any) -> MemberApplied:
         "names": {"uk": "Ірпінь", "en": "Irpin"},
         "country": "UA",
         "territory": IRPIN_CHAIN,
-        "principles": model.PRINCIPLES,
-        "principles_version": model.PRINCIPLES_VERSION,
+        "principles": principles.CODES,
+        "principles_version": principles.CURRENT,
     }
     return MemberApplied(**facts | more)
 
@@ -40,8 +40,8 @@ def cascais_applies(**more: Any) -> MemberApplied:
         "names": {"pt": "Cascais", "en": "Cascais"},
         "country": "PT",
         "nuts": "PT1A0",
-        "principles": model.PRINCIPLES,
-        "principles_version": model.PRINCIPLES_VERSION,
+        "principles": principles.CODES,
+        "principles_version": principles.CURRENT,
     }
     return MemberApplied(**facts | more)
 
@@ -51,7 +51,7 @@ def core_of_ukraine() -> Member:
     application = irpin_applies(
         member_id=CITIES, kind="association", organisation_id="XI-ALLIANCE-AUC", territory=()
     )
-    return given(model.evolve_member, *model.found(application))
+    return given(model.evolve_member, *applying.found(application))
 
 
 def core_of_partners() -> Member:
@@ -59,7 +59,7 @@ def core_of_partners() -> Member:
     application = cascais_applies(
         member_id=EUROCITIES, kind="association", organisation_id="XI-ALLIANCE-EUROCITIES"
     )
-    return given(model.evolve_member, *model.found(application))
+    return given(model.evolve_member, *applying.found(application))
 
 
 def admitted(application: MemberApplied) -> Member:

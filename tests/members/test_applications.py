@@ -5,13 +5,14 @@ from collections.abc import Callable
 import pytest
 from pydantic import ValidationError
 
-from services.members import commands, model
-from services.members.commands import AlreadyAMember, Apply
-from services.members.model import NotACoreMember, NotApplied, PrinciplesNotAccepted
+from services.members import applying, commands, model, principles, twinning
+from services.members.applying import AlreadyAMember, PrinciplesNotAccepted
+from services.members.commands import Apply
+from services.members.model import NotACoreMember, NotApplied
 from services.members.store import RECORDS
-from shared.errors import InvalidInput, NotYours
+from shared.errors import InvalidInput, NotFound, NotYours
 from shared.events.ids import PartnershipId
-from shared.events.members import MemberAdmitted, MemberKind, MemberRejected, PrincipleCode
+from shared.events.members import MemberAdmitted, MemberKind, MemberRejected, PrincipleCode, Sector
 from tests.given import (
     IRPIN,
     IRPIN_CHAIN,
@@ -42,38 +43,142 @@ REJECTED = given(
 
 def test_applicant_that_accepts_all_principles_has_applied_and_has_no_role() -> None:
     """An application that accepts every principle is recorded; nobody has decided on it yet."""
-    (event,) = model.apply(irpin_applies())
+    (event,) = applying.apply(irpin_applies())
     member = given(model.evolve_member, event)
     assert (member.status, member.role, member.territory) == ("applied", None, IRPIN_CHAIN)
 
 
 def test_alliance_has_eight_principles() -> None:
     """The principles are the eight that domain.md names."""
-    assert len(set(model.PRINCIPLES)) == len(model.PRINCIPLES) == 8
+    assert len(set(principles.CODES)) == len(principles.CODES) == 8
 
 
-@pytest.mark.parametrize("missing", model.PRINCIPLES)
+@pytest.mark.parametrize("missing", principles.CODES)
 def test_application_without_one_of_the_principles_is_refused(missing: PrincipleCode) -> None:
     """Each principle is a condition of admission, and the refusal names the one that is missing."""
-    accepted = tuple(p for p in model.PRINCIPLES if p != missing)
+    accepted = tuple(p for p in principles.CODES if p != missing)
     with pytest.raises(PrinciplesNotAccepted) as refused:
-        model.apply(irpin_applies(principles=accepted))
+        applying.apply(irpin_applies(principles=accepted))
     assert refused.value.facts["missing"] == [missing]
 
 
 def test_principle_accepted_twice_does_not_stand_for_another() -> None:
     """Eight acceptances of which two are of one principle leave one principle open."""
-    accepted = (*model.PRINCIPLES[1:], model.PRINCIPLES[1])
+    accepted = (*principles.CODES[1:], principles.CODES[1])
     with pytest.raises(PrinciplesNotAccepted):
-        model.apply(irpin_applies(principles=accepted))
+        applying.apply(irpin_applies(principles=accepted))
+
+
+@pytest.mark.parametrize("version", ["2022-06-29", "", "2022-06-30 "])
+def test_application_accepts_the_principles_in_force_and_no_other_version(version: str) -> None:
+    """The refusal says which version that is."""
+    with pytest.raises(InvalidInput) as refused:
+        applying.apply(irpin_applies(principles_version=version))
+    assert refused.value.facts["field"] == "/principles_version"
+    assert refused.value.facts["allowed"] == [principles.CURRENT]
+    assert principles.CURRENT in refused.value.detail()
+
+
+def test_each_version_of_the_principles_states_all_eight_in_both_languages() -> None:
+    """The text of the current version is there, and no principle lacks a word of either."""
+    assert principles.stated(principles.CURRENT).version == principles.CURRENT
+    for name, version in principles.versions().items():
+        assert version.version == name
+        assert tuple(p.code for p in version.principles) == principles.CODES
+        for principle in version.principles:
+            for said in (principle.title, principle.text):
+                assert set(said) == {"uk", "en"}
+                assert all(text.strip() for text in said.values())
+
+
+def test_version_of_the_principles_that_never_was_is_not_found() -> None:
+    """Neither a later one nor a path to another file."""
+    for version in ("2099-01-01", "../principles/2022-06-30"):
+        with pytest.raises(NotFound):
+            principles.stated(version)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sector", "refused"),
+    [
+        ("institution", "public", False),
+        ("institution", "private", False),
+        ("institution", None, True),
+        ("association", "public", True),
+        ("association", None, False),
+    ],
+)
+def test_institution_says_whether_it_is_public_or_private_and_nobody_else_does(
+    kind: MemberKind, sector: Sector | None, refused: bool
+) -> None:
+    """A university or a company: its sector is stated."""
+    application = irpin_applies(kind=kind, sector=sector, territory=())
+    if refused:
+        with pytest.raises(InvalidInput) as error:
+            applying.apply(application)
+        assert error.value.facts["field"] == "/sector"
+    else:
+        assert applying.apply(application) == [application]
+
+
+@pytest.mark.parametrize("field", ["nuts", "lau"])
+def test_european_codes_of_places_are_for_partners(field: str) -> None:
+    """Ukraine's places have their own codifier."""
+    assert applying.apply(cascais_applies(**{field: "PT1A0"}))
+    with pytest.raises(InvalidInput) as refused:
+        applying.apply(irpin_applies(**{field: "PT1A0"}))
+    assert refused.value.facts["field"] == f"/{field}"
+
+
+def test_member_names_the_associations_of_its_side_that_it_belongs_to() -> None:
+    """They are kept with the member, in the order they were given."""
+    application = irpin_applies(associations=(CITIES,))
+    (event,) = applying.apply(application, [core_of_ukraine()])
+    assert given(model.evolve_member, event).associations == (CITIES,)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        None,
+        core_of_partners(),
+        core_of_ukraine().model_copy(update={"status": "suspended"}),
+        admitted(irpin_applies(member_id=CITIES)),
+    ],
+    ids=["unknown", "of the other side", "suspended", "no association"],
+)
+def test_named_association_is_an_admitted_one_of_the_same_side(named: model.Member | None) -> None:
+    """The refusal points to the one that is not."""
+    application = irpin_applies(associations=(CITIES, CITIES))
+    with pytest.raises(InvalidInput) as refused:
+        applying.apply(application, [core_of_ukraine(), named])
+    assert refused.value.facts["field"] == "/associations/1"
+
+
+def test_association_that_nobody_knows_is_refused_when_an_application_names_it() -> None:
+    """The command looks each of them up."""
+    book = Notebook(RECORDS)
+    applies = Apply(
+        side="partner",
+        kind="city",
+        organisation_id="PT-NIPPC-505187531",
+        names={"pt": "Cascais"},
+        country="PT",
+        associations=(CITIES,),
+        principles=principles.CODES,
+        principles_version=principles.CURRENT,
+    )
+    with pytest.raises(InvalidInput) as refused:
+        book.do(commands.apply, applies)
+    assert refused.value.facts["given"] == CITIES
 
 
 def test_ukrainian_side_is_in_ukraine_and_partners_are_elsewhere() -> None:
     """Side and country say the same."""
     with pytest.raises(InvalidInput) as of_ukraine:
-        model.apply(irpin_applies(country="PL"))
+        applying.apply(irpin_applies(country="PL"))
     with pytest.raises(InvalidInput) as of_partner:
-        model.apply(cascais_applies(country="UA"))
+        applying.apply(cascais_applies(country="UA"))
     assert of_ukraine.value.facts["field"] == of_partner.value.facts["field"] == "/country"
 
 
@@ -140,7 +245,8 @@ def test_organisation_that_applied_before_cannot_apply_again() -> None:
         "names": {"uk": "Ірпінь"},
         "country": "UA",
         "territory": IRPIN,
-        "principles": model.PRINCIPLES,
+        "principles": principles.CODES,
+        "principles_version": principles.CURRENT,
     }
     member = book.do(commands.apply, Apply.model_validate(facts))
     assert member.territory == IRPIN_CHAIN
@@ -160,7 +266,8 @@ def test_caller_that_acts_for_no_member_endorses_nobody() -> None:
             organisation_id="PT-NIPPC-505187531",
             names={"pt": "Cascais"},
             country="PT",
-            principles=model.PRINCIPLES,
+            principles=principles.CODES,
+            principles_version=principles.CURRENT,
         ),
     )
     with pytest.raises(NotYours):
@@ -169,18 +276,18 @@ def test_caller_that_acts_for_no_member_endorses_nobody() -> None:
 
 def test_place_of_a_member_is_its_whole_chain_up_to_the_oblast() -> None:
     """Irpin lies in its hromada, in Bucha raion, in Kyiv oblast: none follows from the code."""
-    assert model.territory_of("ukraine", IRPIN) == IRPIN_CHAIN
+    assert applying.territory_of("ukraine", IRPIN) == IRPIN_CHAIN
 
 
 def test_member_without_a_place_has_no_chain() -> None:
     """An association names no place."""
-    assert model.territory_of("ukraine", None) == ()
+    assert applying.territory_of("ukraine", None) == ()
 
 
 def test_code_that_is_invented_is_refused() -> None:
     """Seventeen digits are not enough: the codifier must know them."""
     with pytest.raises(InvalidInput) as refused:
-        model.territory_of("ukraine", "UA32080150010049889")
+        applying.territory_of("ukraine", "UA32080150010049889")
     assert refused.value.facts["given"] == "UA32080150010049889"
 
 
@@ -195,14 +302,14 @@ def test_code_that_is_not_of_the_codifiers_form_is_not_even_an_application(code:
 
 def test_occupied_and_annexed_places_are_ukraine() -> None:
     """Crimea and Sevastopol have their codes like any other place."""
-    assert model.territory_of("ukraine", "UA85000000000065278") == ("UA85000000000065278",)
-    assert model.territory_of("ukraine", "UA01000000000013043") == ("UA01000000000013043",)
+    assert applying.territory_of("ukraine", "UA85000000000065278") == ("UA85000000000065278",)
+    assert applying.territory_of("ukraine", "UA01000000000013043") == ("UA01000000000013043",)
 
 
 def test_partner_has_no_katottg_code() -> None:
     """The codifier is for the Ukrainian side only."""
     with pytest.raises(InvalidInput):
-        model.territory_of("partner", IRPIN)
+        applying.territory_of("partner", IRPIN)
 
 
 @pytest.mark.parametrize("kind", ["hromada", "city"])
@@ -216,37 +323,37 @@ def test_hromada_or_city_needs_the_code_of_its_hromada_or_settlement(
 ) -> None:
     """A raion, an oblast or nothing is too wide for either; the settlement's own is right."""
     with pytest.raises(InvalidInput) as refused:
-        model.apply(irpin_applies(kind=kind, territory=territory))
+        applying.apply(irpin_applies(kind=kind, territory=territory))
     assert refused.value.facts["field"] == "/territory"
-    assert model.apply(irpin_applies(kind=kind))
+    assert applying.apply(irpin_applies(kind=kind))
 
 
 def test_region_needs_the_code_of_its_place_and_who_governs_none_needs_none() -> None:
     """A region names its oblast; an association, or a city of the other side, has no code."""
     with pytest.raises(InvalidInput) as refused:
-        model.apply(irpin_applies(kind="region", territory=()))
+        applying.apply(irpin_applies(kind="region", territory=()))
     assert refused.value.facts["field"] == "/territory"
-    assert model.apply(irpin_applies(kind="association", territory=()))
-    assert model.apply(cascais_applies(kind="city", territory=()))
+    assert applying.apply(irpin_applies(kind="association", territory=()))
+    assert applying.apply(cascais_applies(kind="city", territory=()))
 
 
 def test_oblast_may_join_as_a_region() -> None:
     """What is too wide for a hromada is right for a region."""
-    chain = model.territory_of("ukraine", SUMY_OBLAST)
-    assert model.apply(irpin_applies(kind="region", territory=chain))
+    chain = applying.territory_of("ukraine", SUMY_OBLAST)
+    assert applying.apply(irpin_applies(kind="region", territory=chain))
 
 
 def test_two_places_called_mykolaiv_are_different_places() -> None:
     """Mykolaiv and the Mykolaiv of Lviv oblast share a name and nothing of their chains."""
-    one = model.territory_of("ukraine", MYKOLAIV)
-    other = model.territory_of("ukraine", MYKOLAIV_OF_LVIV_OBLAST)
+    one = applying.territory_of("ukraine", MYKOLAIV)
+    other = applying.territory_of("ukraine", MYKOLAIV_OF_LVIV_OBLAST)
     assert not set(one) & set(other)
 
 
 def test_events_of_a_member_follow_its_application_only() -> None:
     """Nothing is admitted that did not apply, nobody applies twice, and no foreign event counts."""
     admission = MemberAdmitted(member_id=IRPIN_MEMBER, role="member", reason="known")
-    twinning = model.declare(
+    twinned = twinning.declare(
         an_id(PartnershipId, "twinned"),
         admitted(irpin_applies()),
         admitted(cascais_applies()),
@@ -255,7 +362,7 @@ def test_events_of_a_member_follow_its_application_only() -> None:
     events: list[tuple[model.Member | None, object]] = [
         (None, admission),
         (APPLIED, irpin_applies()),
-        (APPLIED, twinning),
+        (APPLIED, twinned),
     ]
     for state, event in events:
         with pytest.raises(TypeError):

@@ -1,6 +1,6 @@
 """The founding core members: data, loaded once."""
 
-from services.members import commands, founding, model
+from services.members import commands, founding, principles
 from services.members.commands import Found
 from services.members.store import RECORDS
 from shared.events.ids import ContactRef
@@ -44,7 +44,7 @@ def test_founding_members_accept_the_principles_themselves() -> None:
     book.do(commands.found, Found(), roles=["operator"])
     applications = [e for e in book.logs["members"] if e.name == "member-applied"]
     assert len(applications) == 12
-    assert all(p in e.data for e in applications for p in model.PRINCIPLES)
+    assert all(p in e.data for e in applications for p in principles.CODES)
 
 
 def test_contact_of_a_founding_member_is_found_by_its_organisation_id() -> None:

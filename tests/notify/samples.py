@@ -22,9 +22,11 @@ from shared.events.matching import (
     LineAmount,
     MatchAgreed,
     MatchDeclined,
+    MatchFlagged,
     MatchingRoundCompleted,
     MatchProposed,
     MatchReleased,
+    MatchUnflagged,
     NeedCovered,
     PassedOver,
     PledgeExpired,
@@ -33,8 +35,13 @@ from shared.events.matching import (
 from shared.events.members import (
     MemberAdmitted,
     MemberApplied,
+    MemberLeft,
+    MemberReinstated,
     MemberRejected,
+    MemberSuspended,
+    PartnershipConfirmed,
     PartnershipDeclared,
+    PartnershipEnded,
 )
 from shared.events.projects import (
     CompletionVerified,
@@ -173,15 +180,26 @@ def started() -> ProjectStarted:
     )
 
 
+OF_PARTNERSHIP: dict[str, Any] = {
+    "partnership_id": an_id(PartnershipId, "1"),
+    "ukrainian_id": IRPIN,
+    "partner_id": CASCAIS,
+}
+
 EVENTS: tuple[Event, ...] = (
     MemberAdmitted(member_id=CASCAIS, role="member", endorsed_by=ASSOCIATION, reason="known"),
     MemberRejected(member_id=CASCAIS, rejected_by=ASSOCIATION, reason="no such body"),
-    PartnershipDeclared(
-        partnership_id=an_id(PartnershipId, "1"),
-        ukrainian_id=IRPIN,
-        partner_id=CASCAIS,
-        declared_by=CASCAIS,
-        statement="together",
+    MemberSuspended(
+        member_id=CASCAIS, suspended_by=ASSOCIATION, endorsed_by=ASSOCIATION, reason="no answers"
+    ),
+    MemberReinstated(
+        member_id=CASCAIS, reinstated_by=MONITOR, endorsed_by=ASSOCIATION, reason="it answered"
+    ),
+    MemberLeft(member_id=CASCAIS, endorsed_by=ASSOCIATION, reason="elections"),
+    PartnershipDeclared(**OF_PARTNERSHIP, declared_by=CASCAIS, statement="together"),
+    PartnershipConfirmed(**OF_PARTNERSHIP, confirmed_by=IRPIN),
+    PartnershipEnded(
+        **OF_PARTNERSHIP, ended_by=IRPIN, was="confirmed", cause="decision", reason="all is built"
     ),
     need_posted(),
     pledge_made(),
@@ -195,6 +213,8 @@ EVENTS: tuple[Event, ...] = (
     MatchAgreed(**of_match()),
     declined(),
     MatchReleased(**of_match(), cause="need-withdrawn", was="agreed", reason="built by others"),
+    MatchFlagged(**of_match(), member_id=CASCAIS, cause="member-suspended", reason="no answers"),
+    MatchUnflagged(**of_match(), member_id=CASCAIS, reason="it answered"),
     ContributionDelivered(
         **of_match(),
         delivered=EUR,

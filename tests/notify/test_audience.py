@@ -8,8 +8,8 @@ from services.notify import model, vault
 from services.notify.handlers import on
 from services.notify.model import AUDIENCE, Match, Notice
 from shared.errors import InvalidInput
-from shared.events.ids import ContactRef, MatchId, NoticeId
-from shared.events.members import MemberAdmitted
+from shared.events.ids import ContactRef, MatchId, MemberId, NoticeId
+from shared.events.members import MemberAdmitted, PartnershipDeclared
 from shared.events.notify import NoticeFailed, NoticeQueued
 from shared.events.registry import Event
 from tests.notify.samples import (
@@ -20,6 +20,7 @@ from tests.notify.samples import (
     MATCH,
     MONITOR,
     NEED,
+    OF_PARTNERSHIP,
     PLEDGE,
     SILENT,
     an_id,
@@ -31,7 +32,12 @@ DONORS = (CASCAIS, SILENT)
 EXPECTED = {
     "member-admitted": {CASCAIS, ASSOCIATION},
     "member-rejected": {CASCAIS},
+    "member-suspended": {CASCAIS, ASSOCIATION},
+    "member-reinstated": {CASCAIS, ASSOCIATION},
+    "member-left": {CASCAIS, ASSOCIATION},
     "partnership-declared": {IRPIN, CASCAIS},
+    "partnership-confirmed": {IRPIN, CASCAIS},
+    "partnership-ended": {IRPIN, CASCAIS},
     "need-posted": {IRPIN},
     "pledge-made": {CASCAIS},
     "pledge-expired": {CASCAIS},
@@ -39,6 +45,8 @@ EXPECTED = {
     "match-agreed": {IRPIN, CASCAIS},
     "match-declined": {CASCAIS},
     "match-released": {IRPIN, CASCAIS},
+    "match-flagged": {IRPIN, CASCAIS},
+    "match-unflagged": {IRPIN, CASCAIS},
     "contribution-delivered": {IRPIN, CASCAIS},
     "need-covered": {IRPIN},
     "project-started": {IRPIN, CASCAIS, SILENT},
@@ -76,6 +84,16 @@ def test_a_founding_member_has_no_endorser_to_tell() -> None:
     """A party that does not exist is left out."""
     event = MemberAdmitted(member_id=CASCAIS, role="core", reason="founding")
     assert [t.recipient_id for t in model.audience(event)] == [CASCAIS]
+
+
+@pytest.mark.parametrize(("by", "other"), [(IRPIN, CASCAIS), (CASCAIS, IRPIN)])
+def test_other_side_is_asked_to_confirm_a_partnership_and_the_declarer_gets_a_receipt(
+    by: MemberId, other: MemberId
+) -> None:
+    """Whoever of the two declared it."""
+    event = PartnershipDeclared(**OF_PARTNERSHIP, declared_by=by, statement="together")
+    told = {t.recipient_id: t.message for t in model.audience(event)}
+    assert told == {other: "partnership-to-confirm", by: "partnership-declared"}
 
 
 def test_messages_are_gathered_under_the_need_or_the_pledge() -> None:
