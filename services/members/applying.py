@@ -5,10 +5,20 @@ from typing import get_args
 
 from services.members import principles
 from services.members.model import Member
-from shared.codelists import HROMADA_LEVEL, asked_chain, places
+from shared.codelists import (
+    HROMADA_LEVEL,
+    INSIDE_A_HROMADA,
+    OBLAST_LEVEL,
+    asked_lau,
+    asked_nuts,
+    chain,
+    find_place,
+)
 from shared.errors import InvalidInput, Refused
 from shared.events.facts import Katottg, Side
-from shared.events.members import MemberAdmitted, MemberApplied, Sector
+from shared.events.members import MemberAdmitted, MemberApplied, MemberKind, Sector
+
+EVERY_LEVEL = (*OBLAST_LEVEL, "P", "H", *INSIDE_A_HROMADA)
 
 
 class AlreadyAMember(Refused):
@@ -24,16 +34,18 @@ class PrinciplesNotAccepted(Refused):
     title = "All principles must be accepted"
 
 
-def territory_of(side: Side, code: Katottg | None) -> tuple[Katottg, ...]:
+def territory_of(side: Side, kind: MemberKind, given: str | None) -> tuple[Katottg, ...]:
     """The chain of a Ukrainian member's place, from its own code up to the oblast.
 
-    Raises InvalidInput for a code that is none, and for one given by a partner.
+    Raises InvalidInput: none or several are called so, it is wider than the kind of member, or a
+    partner gave it.
     """
-    if code is None:
+    if given is None:
         return ()
     if side != "ukraine":
-        raise InvalidInput("/territory", "a KATOTTG code is for the Ukrainian side only", code)
-    return asked_chain(code, "/territory")
+        raise InvalidInput("/territory", "a KATOTTG code is for the Ukrainian side only", given)
+    levels = HROMADA_LEVEL if kind in ("hromada", "city") else EVERY_LEVEL
+    return chain(find_place(given, "/territory", levels))
 
 
 def again(before: Member, side: Side) -> None:
@@ -116,19 +128,19 @@ def _is_of_its_side(application: MemberApplied) -> None:
         raise InvalidInput(
             "/country", "the Ukrainian side is in UA, partners are elsewhere", application.country
         )
-    for name, code in (("nuts", application.nuts), ("lau", application.lau)):
-        if ukrainian and code is not None:
-            raise InvalidInput(f"/{name}", "NUTS and LAU codes are for partners only", code)
-    if ukrainian and application.kind in ("hromada", "city", "region"):
-        if not application.territory:
-            raise InvalidInput(
-                "/territory", "a {kind} needs the code of its place", kind=application.kind
-            )
-        wide = places()[application.territory[0]].category not in HROMADA_LEVEL
-        if wide and application.kind != "region":
-            raise InvalidInput(
-                "/territory", "a hromada needs the code of its hromada or settlement"
-            )
+    for name, code, check in (
+        ("nuts", application.nuts, asked_nuts),
+        ("lau", application.lau, asked_lau),
+    ):
+        if code is not None:
+            if ukrainian:
+                raise InvalidInput(f"/{name}", "NUTS and LAU codes are for partners only", code)
+            check(code, application.country, f"/{name}")
+    governs = application.kind in ("hromada", "city", "region")
+    if ukrainian and governs and not application.territory:
+        raise InvalidInput(
+            "/territory", "a {kind} needs the code of its place", kind=application.kind
+        )
 
 
 def found(application: MemberApplied) -> list[MemberApplied | MemberAdmitted]:

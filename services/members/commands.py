@@ -10,10 +10,13 @@ from services.members.model import Member
 from services.members.store import members, partnerships
 from services.members.twinning import Partnership
 from shared.actor import Command
-from shared.events.facts import Katottg, Lau, LocalisedText, Nuts, OrganisationId, Side, Text
+from shared.events.facts import Lau, LocalisedText, Nuts, OrganisationId, Side, Text
 from shared.events.ids import ContactRef, MemberId, PartnershipId
 from shared.events.members import Country, MemberApplied, MemberKind, PrincipleCode, Sector
 from shared.uow import UnitOfWork
+
+PlaceText = Annotated[str, Field(max_length=300, examples=["UA32080030010080493", "Бородянка"])]
+"""A code of KATOTTG or a name, with what it lies in after a comma where several have it."""
 
 
 class Apply(Command):
@@ -25,7 +28,7 @@ class Apply(Command):
     organisation_id: OrganisationId
     names: LocalisedText
     country: Country
-    territory: Katottg | None = None
+    territory: PlaceText | None = None
     nuts: Nuts | None = None
     lau: Lau | None = None
     associations: Annotated[tuple[MemberId, ...], Field(max_length=20)] = ()
@@ -75,7 +78,7 @@ async def apply(command: Apply, uow: UnitOfWork) -> Member:
         applying.again(member, command.side)
     application = MemberApplied(
         member_id=before[0].id if before else MemberId.new(),
-        territory=applying.territory_of(command.side, command.territory),
+        territory=applying.territory_of(command.side, command.kind, command.territory),
         **command.model_dump(exclude={"territory"}),
     )
     named = [await uow.get(members, member) for member in command.associations]

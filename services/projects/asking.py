@@ -12,7 +12,7 @@ from services.projects.model import (
     must_be_in,
     must_own,
 )
-from shared.codelists import HROMADA_LEVEL, INSIDE_A_HROMADA, asked_chain, places
+from shared.codelists import HROMADA_LEVEL, INSIDE_A_HROMADA, chain, find_place, places
 from shared.errors import InvalidInput
 from shared.events.facts import Katottg, RequirementLine, Site, Urgency
 from shared.events.ids import MemberId
@@ -29,21 +29,16 @@ BOUNDS = {
 """A box around Ukraine within its recognised borders, in degrees."""
 
 
-def place(code: Katottg, authority: Authority) -> tuple[Katottg, ...]:
-    """The chain of a need's place. Raises InvalidInput: no code, too wide, or someone else's."""
-    found = asked_chain(code, "/place")
-    if places()[code].category not in HROMADA_LEVEL:
-        raise InvalidInput(
-            "/place",
-            "{name} is wider than a hromada",
-            code,
-            "a hromada or settlement",
-            name=places()[code].name,
-        )
+def place(given: str, authority: Authority) -> tuple[Katottg, ...]:
+    """The chain of a need's place, by its code or name.
+
+    Raises InvalidInput: none or several are called so, it is too wide, or someone else's.
+    """
+    found = chain(find_place(given, "/place"))
     own = [c for c in authority.territory if places()[c].category in HROMADA_LEVEL]
     if authority.territory and not set(own) & set(found) and authority.territory[0] not in found:
         raise InvalidInput(
-            "/place", "the place is not in the authority's territory", code, authority.territory[0]
+            "/place", "the place is not in the authority's territory", given, authority.territory[0]
         )
     return found
 

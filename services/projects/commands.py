@@ -13,7 +13,6 @@ from shared.actor import Actor, Command
 from shared.errors import NotFound, NotYours
 from shared.events.facts import (
     DateText,
-    Katottg,
     LocalisedText,
     MilestoneStatus,
     ProjectSector,
@@ -32,10 +31,14 @@ from shared.uow import UnitOfWork
 GONE = "the authority has left the alliance"
 
 
-class PostNeed(Command):
-    """What an authority asks for, and where."""
+PlaceText = Annotated[str, Field(max_length=300, examples=["UA32080030010080493", "Бородянка"])]
 
-    place: Katottg
+
+class PostNeed(Command):
+    """What an authority asks for, and where: `place` is a code of KATOTTG or a name, with what
+    it lies in after a comma where several have it."""
+
+    place: PlaceText
     sector: ProjectSector
     project_type: ProjectType
     title: LocalisedText

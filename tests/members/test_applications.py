@@ -14,6 +14,7 @@ from shared.errors import InvalidInput, NotFound, NotYours
 from shared.events.ids import PartnershipId
 from shared.events.members import MemberAdmitted, MemberKind, MemberRejected, PrincipleCode, Sector
 from tests.given import (
+    BORODIANKA,
     IRPIN,
     IRPIN_CHAIN,
     MYKOLAIV,
@@ -121,13 +122,16 @@ def test_institution_says_whether_it_is_public_or_private_and_nobody_else_does(
         assert applying.apply(application) == [application]
 
 
-@pytest.mark.parametrize("field", ["nuts", "lau"])
-def test_european_codes_of_places_are_for_partners(field: str) -> None:
-    """Ukraine's places have their own codifier."""
-    assert applying.apply(cascais_applies(**{field: "PT1A0"}))
-    with pytest.raises(InvalidInput) as refused:
-        applying.apply(irpin_applies(**{field: "PT1A0"}))
-    assert refused.value.facts["field"] == f"/{field}"
+@pytest.mark.parametrize(
+    ("field", "code", "wrong"), [("nuts", "PT1A0", "PL911"), ("lau", "PT_1105", "PL_1465011")]
+)
+def test_european_codes_of_places_are_for_partners(field: str, code: str, wrong: str) -> None:
+    """Ukraine's places have their own codifier; a partner's code is of its own country."""
+    assert applying.apply(cascais_applies(**{field: code}))
+    for application in (irpin_applies(**{field: code}), cascais_applies(**{field: wrong})):
+        with pytest.raises(InvalidInput) as refused:
+            applying.apply(application)
+        assert refused.value.facts["field"] == f"/{field}"
 
 
 def test_member_names_the_associations_of_its_side_that_it_belongs_to() -> None:
@@ -276,18 +280,18 @@ def test_caller_that_acts_for_no_member_endorses_nobody() -> None:
 
 def test_place_of_a_member_is_its_whole_chain_up_to_the_oblast() -> None:
     """Irpin lies in its hromada, in Bucha raion, in Kyiv oblast: none follows from the code."""
-    assert applying.territory_of("ukraine", IRPIN) == IRPIN_CHAIN
+    assert applying.territory_of("ukraine", "association", IRPIN) == IRPIN_CHAIN
 
 
 def test_member_without_a_place_has_no_chain() -> None:
     """An association names no place."""
-    assert applying.territory_of("ukraine", None) == ()
+    assert applying.territory_of("ukraine", "association", None) == ()
 
 
 def test_code_that_is_invented_is_refused() -> None:
     """Seventeen digits are not enough: the codifier must know them."""
     with pytest.raises(InvalidInput) as refused:
-        applying.territory_of("ukraine", "UA32080150010049889")
+        applying.territory_of("ukraine", "association", "UA32080150010049889")
     assert refused.value.facts["given"] == "UA32080150010049889"
 
 
@@ -302,30 +306,44 @@ def test_code_that_is_not_of_the_codifiers_form_is_not_even_an_application(code:
 
 def test_occupied_and_annexed_places_are_ukraine() -> None:
     """Crimea and Sevastopol have their codes like any other place."""
-    assert applying.territory_of("ukraine", "UA85000000000065278") == ("UA85000000000065278",)
-    assert applying.territory_of("ukraine", "UA01000000000013043") == ("UA01000000000013043",)
+    assert applying.territory_of("ukraine", "association", "UA85000000000065278") == (
+        "UA85000000000065278",
+    )
+    assert applying.territory_of("ukraine", "association", "UA01000000000013043") == (
+        "UA01000000000013043",
+    )
 
 
 def test_partner_has_no_katottg_code() -> None:
     """The codifier is for the Ukrainian side only."""
     with pytest.raises(InvalidInput):
-        applying.territory_of("partner", IRPIN)
+        applying.territory_of("partner", "association", IRPIN)
 
 
 @pytest.mark.parametrize("kind", ["hromada", "city"])
-@pytest.mark.parametrize(
-    "territory",
-    [("UA32080000000084076", "UA32000000000030281"), (SUMY_OBLAST,), ()],
-    ids=["raion", "oblast", "none"],
-)
+@pytest.mark.parametrize("code", ["UA32080000000084076", SUMY_OBLAST], ids=["raion", "oblast"])
 def test_hromada_or_city_needs_the_code_of_its_hromada_or_settlement(
-    kind: MemberKind, territory: tuple[str, ...]
+    kind: MemberKind, code: str
 ) -> None:
     """A raion, an oblast or nothing is too wide for either; the settlement's own is right."""
     with pytest.raises(InvalidInput) as refused:
-        applying.apply(irpin_applies(kind=kind, territory=territory))
+        applying.territory_of("ukraine", kind, code)
     assert refused.value.facts["field"] == "/territory"
-    assert applying.apply(irpin_applies(kind=kind))
+    assert applying.territory_of("ukraine", kind, IRPIN) == IRPIN_CHAIN
+    with pytest.raises(InvalidInput) as refused:
+        applying.apply(irpin_applies(kind=kind, territory=()))
+    assert refused.value.facts["field"] == "/territory"
+
+
+def test_place_may_be_given_by_its_name() -> None:
+    """A name that one place has is its code; of a homonym the candidates are named."""
+    assert applying.territory_of("ukraine", "city", "Бородянка")[0] == BORODIANKA
+    with pytest.raises(InvalidInput) as refused:
+        applying.territory_of("ukraine", "city", "Миколаїв")
+    assert {c["code"] for c in refused.value.facts["allowed"]} >= {
+        MYKOLAIV,
+        MYKOLAIV_OF_LVIV_OBLAST,
+    }
 
 
 def test_region_needs_the_code_of_its_place_and_who_governs_none_needs_none() -> None:
@@ -339,14 +357,14 @@ def test_region_needs_the_code_of_its_place_and_who_governs_none_needs_none() ->
 
 def test_oblast_may_join_as_a_region() -> None:
     """What is too wide for a hromada is right for a region."""
-    chain = applying.territory_of("ukraine", SUMY_OBLAST)
+    chain = applying.territory_of("ukraine", "association", SUMY_OBLAST)
     assert applying.apply(irpin_applies(kind="region", territory=chain))
 
 
 def test_two_places_called_mykolaiv_are_different_places() -> None:
     """Mykolaiv and the Mykolaiv of Lviv oblast share a name and nothing of their chains."""
-    one = applying.territory_of("ukraine", MYKOLAIV)
-    other = applying.territory_of("ukraine", MYKOLAIV_OF_LVIV_OBLAST)
+    one = applying.territory_of("ukraine", "association", MYKOLAIV)
+    other = applying.territory_of("ukraine", "association", MYKOLAIV_OF_LVIV_OBLAST)
     assert not set(one) & set(other)
 
 
