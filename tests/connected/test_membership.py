@@ -86,7 +86,7 @@ async def test_needs_of_an_authority_that_leaves_are_withdrawn_but_what_is_agree
         needs = await acting.got("projects", f"/needs?authority_id={irpin}")
         return sorted(n["status"] for n in needs) == ["cancelled", "identification"]
 
-    withdrawn: bool = await until(gone, say="the need without an agreement")
+    withdrawn: bool = await until(gone, say="whether the need without an agreement is withdrawn")
     assert withdrawn
     await acting.at_rest()
     partnerships = await acting.got("members", f"/partnerships?member_id={irpin}")
