@@ -5,6 +5,7 @@ store. What domain.md promises is checked at every single event, not only at the
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from services.matching.matches import Match
 from services.matching.model import Pledge
 from services.matching.store import RECORDS
 from shared.errors import NotFound, Refused
+from shared.events.facts import PledgeLine
 from shared.events.ids import MemberId, NeedId
 from shared.events.matching import (
     ContributionDelivered,
@@ -48,7 +50,7 @@ from shared.events.projects import (
     ProjectSuspended,
 )
 from shared.events.registry import Event
-from shared.lines import minor_units, of_minor_units
+from shared.lines import Line, minor_units, of_minor_units
 from shared.replay import in_order, replay, state_hash
 from tests.given import (
     IRPIN_CHAIN,
@@ -123,6 +125,17 @@ class Checked(Notebook):
             assert self.states["parties"][side].status == "admitted"
         assert minor_units(event.reserved) > 0
         assert minor_units(event.covers) > 0
+        self._keeps_the_terms(event)
+
+    def _keeps_the_terms(self, event: MatchProposed) -> None:
+        pledge: Pledge = self.states["pledges"][event.pledge_id]
+        line, part = pledge.balance(event.pledge_line).line, minor_units(event.reserved)
+        today = self.now.date().isoformat()
+        assert (pledge.valid_from or "") <= today <= (pledge.valid_until or "9999-12-31")
+        if line.indivisible:
+            assert part == minor_units(line.amount)
+        if line.minimum is not None:
+            assert part >= minor_units(line.minimum)
 
     def folded(self, event: Event) -> None:
         """What every event must leave."""
@@ -137,8 +150,9 @@ class Checked(Notebook):
     def _pledge_adds_up(self, pledge: Pledge) -> None:
         mine = [m for m in self.states["matches"].values() if m.pledge_id == pledge.id]
         for b in pledge.balances:
-            assert b.pledged == b.available + b.reserved + b.delivered + b.withdrawn
-            assert min(b.available, b.reserved, b.delivered, b.withdrawn) >= 0
+            parts = (b.available, b.reserved, b.delivered, b.withdrawn, b.expired)
+            assert b.pledged == sum(parts)
+            assert min(parts) >= 0
             here = [m for m in mine if m.pledge_line == b.line.line]
             held = sum(minor_units(m.reserved) - m.delivered for m in here if m.live)
             assert b.reserved == held
@@ -289,13 +303,41 @@ class AnyHistory(RuleBasedStateMachine):
             self.hears(handlers.on_need_posted, event)
             self.run_round()
 
-    @rule(owner=pick, currency=currencies, amount=cents, pieces=trucks)
-    def make_pledge(self, owner: int, currency: str, amount: int, pieces: int) -> None:
+    @rule(
+        owner=pick,
+        currency=currencies,
+        amount=cents,
+        pieces=trucks,
+        least=st.none() | st.integers(1, 11),
+        days=st.none() | st.integers(0, 3),
+    )
+    def make_pledge(
+        self,
+        owner: int,
+        currency: str,
+        amount: int,
+        pieces: int,
+        least: int | None = None,
+        days: int | None = None,
+    ) -> None:
+        """`least` tenths of a line may be taken, 11 mean all or nothing; for so many `days`."""
+        last = None if days is None else self.book.now.date() + timedelta(days=days)
         command = MakePledge(
             title={"en": "For a kindergarten"},
-            lines=offered(*the_lines(currency, amount, pieces)),
+            lines=tuple(_under(line, least) for line in the_lines(currency, amount, pieces)),
+            valid_from=last.isoformat() if last and owner % 2 else None,
+            valid_until=last.isoformat() if last else None,
         )
         self.then(commands.make_pledge, command, by=[*PARTNERS, AUTHORITIES[0]][owner % 4])
+
+    @rule()
+    def a_day_passes(self) -> None:
+        """Pledges end with their last day, by an event."""
+        self.book.now += timedelta(days=1)
+        self.then(commands.expire_pledges)
+        today = self.book.now.date().isoformat()
+        for pledge in self.book.states["pledges"].values():
+            assert pledge.status != "open" or (pledge.valid_until or "9999-12-31") >= today
 
     @rule()
     def run_round(self) -> None:
@@ -445,6 +487,14 @@ class AnyHistory(RuleBasedStateMachine):
         assert again == live
         for name, found in live.items():
             assert state_hash(again[name].values()) == state_hash(found.values())
+
+
+def _under(line: Line, least: int | None) -> PledgeLine:
+    """A pledge's line that may be divided into so many tenths at least; by 11, not at all."""
+    if least is None or least == 11:
+        return offered(line, indivisible=least == 11)[0]
+    part = max(1, minor_units(line.amount) * least // 10)
+    return offered(line, minimum=of_minor_units(part, line.amount))[0]
 
 
 def _side(match: Match, partner: bool) -> MemberId:
