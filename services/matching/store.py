@@ -86,6 +86,8 @@ all_matches = Folded(
         ),
         IndexModel([("need_id", 1), ("_id", 1)]),
         IndexModel([("pledge_id", 1), ("_id", 1)]),
+        IndexModel([("partner_id", 1), ("_id", 1)]),
+        IndexModel([("authority_id", 1), ("_id", 1)]),
     ],
     begins=(MatchProposed,),
 )
