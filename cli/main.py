@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli import admin
 from cli import demo as demonstration
 from cli.rebuild import Busy
 from cli.rebuild import rebuild as rebuild_service
@@ -42,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(admin.app, name="admin")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from shared.events import Envelope, Event
+from shared.events.credentials import CredentialIssued, CredentialRevoked, CredentialRotated
 from shared.events.facts import LocalisedText
 from shared.events.matching import (
     ContributionDelivered,
@@ -123,7 +124,9 @@ def describe(  # noqa: PLR0912 a branch for each event is the point
             return _members(event, names) or _matching(event, names)
 
 
-def _members(event: Event, names: Names) -> str | None:
+def _members(  # noqa: PLR0912
+    event: Event, names: Names
+) -> str | None:
     match event:
         case MemberApplied():
             return f"{_english(event.names)} applies (side {event.side})"
@@ -146,6 +149,13 @@ def _members(event: Event, names: Names) -> str | None:
             return f"{_pair(event, names)} are twinned, {names[event.confirmed_by]} confirms"
         case PartnershipEnded():
             return f"{_pair(event, names)} are not twinned any more: {event.reason}"
+        case CredentialIssued():
+            owner = names[event.member_id] if event.member_id else "a body that is no member"
+            return f"credential for {owner} ({', '.join(event.roles)}): {event.label}"
+        case CredentialRotated():
+            return f"credential {event.credential_id[:8]} has a new secret"
+        case CredentialRevoked():
+            return f"credential {event.credential_id[:8]} is revoked: {event.reason}"
         case _:
             return None
 

@@ -1,33 +1,44 @@
-"""Who asks: bearer tokens (JWT, EdDSA), checked against public keys (JWKS).
+"""Who asks: bearer tokens (JWT), checked against public keys (JWKS, from a file or a URL).
 
-Claims: `sub`, `exp`, `iss`, `aud`, and ours `member_id` and `roles`.
-Whoever holds the private key issues; a service holds public keys only.
+Claims: `sub`, `exp`, `iss`, `aud`, and ours `roles` and `member_id`, whose names an external issuer
+may choose. Whoever holds the private key issues; a service holds public keys only.
 """
 
+import asyncio
 import json
 import logging
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import httpx
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from shared.actor import Actor
 from shared.errors import Refused
+from shared.events.ids import UUID_PATTERN
+from shared.keys import SigningKey, add_key
 
 log = logging.getLogger("alliance.auth")
 
-ALGORITHM = "EdDSA"
+ALGORITHMS = ("EdDSA", "ES256")
+KINDS = {"EdDSA": ("OKP", "Ed25519"), "ES256": ("EC", "P-256"), "RS256": ("RSA", None)}
+"""Algorithms that can be allowed: the kind and curve of their keys."""
+
 LEEWAY = 5
 """Seconds that the clocks of issuer and service may differ."""
+
+KEPT = 300.0
+"""Seconds for which fetched keys are kept before they are fetched again."""
+
+PAUSE = 10.0
+"""Seconds between two fetches at least, whatever tokens come."""
+
+SUBJECT = re.compile(r"[\x20-\x7e]{1,255}")
+
+Keys = Mapping[str, jwt.PyJWK]
 
 
 class Unauthorized(Refused):
@@ -37,61 +48,156 @@ class Unauthorized(Refused):
     title = "A valid token is needed"
 
 
+class KeysUnavailable(Refused):
+    """The public keys that tokens are checked with were never to be had."""
+
+    status = 503
+    title = "Tokens cannot be checked now"
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "10"}
+
+
+class _Source(Protocol):
+    async def keys(self, kid: str) -> Keys:
+        """The keys as they are known, read again where that may bring key `kid`."""
+
+
 class Tokens:
-    """Checks tokens against a JWKS file, which is read again when it changes (key rotation)."""
+    """Checks tokens of one issuer. `jwks` is where its public keys are: a file, or a URL.
 
-    def __init__(self, jwks_file: Path, issuer: str, audience: str) -> None:
-        self._file, self._issuer, self._audience = jwks_file, issuer, audience
-        self._keys: dict[str, jwt.PyJWK] = {}
-        self._read_at = -1
+    A claim's name may be a path (`realm_access.roles`) where no claim has the whole name.
+    """
 
-    def actor(self, authorization: str | None) -> Actor:
-        """The actor of an `Authorization` header. Raises Unauthorized."""
+    def __init__(
+        self,
+        jwks: Path | str,
+        issuer: str,
+        audience: str,
+        *,
+        algorithms: Sequence[str] = ALGORITHMS,
+        roles_claim: str = "roles",
+        member_claim: str = "member_id",
+    ) -> None:
+        self._source: _Source = (
+            _File(jwks, algorithms) if isinstance(jwks, Path) else _Remote(jwks, algorithms)
+        )
+        self._issuer, self._audience = issuer, audience
+        self._roles_claim, self._member_claim = roles_claim, member_claim
+
+    async def actor(self, authorization: str | None) -> Actor:
+        """The actor of an `Authorization` header. Raises Unauthorized, KeysUnavailable."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthorized("send `Authorization: Bearer <token>`")
         try:
-            key = self._key(jwt.get_unverified_header(token).get("kid", ""))
+            kid = str(jwt.get_unverified_header(token).get("kid", ""))
+            keys = await self._source.keys(kid)
+            if not keys:
+                raise KeysUnavailable("the public keys of tokens can't be had; try again soon")
+            if kid not in keys:
+                raise jwt.InvalidKeyError(f"its key {kid!r} is not one of ours")
             claims = jwt.decode(
                 token,
-                key,
-                algorithms=[ALGORITHM],
+                keys[kid],
+                algorithms=[keys[kid].algorithm_name],  # the key's own, whatever the token says
                 issuer=self._issuer,
                 audience=self._audience,
                 leeway=LEEWAY,
                 options={"require": ["exp", "sub", "iss", "aud"]},
             )
+            return self._actor_of(claims)
         except jwt.PyJWTError as error:
             raise Unauthorized("the token is not valid: {error}", error=str(error)) from None
-        member_id = claims.get("member_id")
-        return Actor(
-            f"member:{member_id}" if member_id else f"operator:{claims['sub']}",
-            member_id,
-            frozenset(claims.get("roles", ())),
-        )
 
-    def _key(self, kid: str) -> jwt.PyJWK:
-        changed = self._file.stat().st_mtime_ns
-        if changed != self._read_at:
-            try:
-                self._keys = dict(_usable(json.loads(self._file.read_text())["keys"]))
-                self._read_at = changed
-            except (ValueError, KeyError, TypeError) as error:
-                log.warning(
-                    "the JWKS file is not readable, the keys stay: %s", type(error).__name__
-                )
-        if kid not in self._keys:
-            raise jwt.InvalidKeyError(f"its key {kid!r} is not one of ours")
-        return self._keys[kid]
+    def _actor_of(self, claims: dict[str, Any]) -> Actor:
+        roles = _claim(claims, self._roles_claim) or ()
+        if isinstance(roles, str):
+            roles = roles.split()
+        if not isinstance(roles, list | tuple) or not all(isinstance(r, str) for r in roles):
+            raise jwt.InvalidTokenError(f"its claim {self._roles_claim!r} is no list of roles")
+        member = _claim(claims, self._member_claim)
+        if member is not None:
+            if not isinstance(member, str) or not re.match(UUID_PATTERN, member):
+                raise jwt.InvalidTokenError(f"its claim {self._member_claim!r} is no member's id")
+            return Actor(f"member:{member}", member, frozenset(roles))
+        if not SUBJECT.fullmatch(claims["sub"]):
+            raise jwt.InvalidTokenError('its claim "sub" is not 1–255 printable ASCII characters')
+        kind = "operator" if "operator" in roles else "client"
+        return Actor(f"{kind}:{claims['sub']}", None, frozenset(roles))
 
 
-def _usable(keys: list[dict[str, Any]]) -> Iterator[tuple[str, jwt.PyJWK]]:
-    """Keys by id; those of another algorithm are somebody else's."""
-    for key in keys:
+def _claim(claims: dict[str, Any], name: str) -> Any:
+    if name in claims:
+        return claims[name]
+    found: Any = claims
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+class _File:
+    """A JWKS file, which is read again when it changes."""
+
+    def __init__(self, file: Path, algorithms: Sequence[str]) -> None:
+        self._file, self._algorithms = file, algorithms
+        self._keys: Keys = {}
+        self._read_at = -1
+
+    async def keys(self, kid: str) -> Keys:
         try:
-            yield key["kid"], jwt.PyJWK(key, algorithm=ALGORITHM)
-        except (jwt.PyJWTError, KeyError, ValueError):
-            log.info("a key of the JWKS is not used: kid %r", key.get("kid"))
+            changed = self._file.stat().st_mtime_ns
+            if changed != self._read_at:
+                self._keys = dict(_usable(json.loads(self._file.read_text()), self._algorithms))
+                self._read_at = changed
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("the JWKS file is not readable, the keys stay: %s", type(error).__name__)
+        return self._keys
+
+
+class _Remote:
+    """A JWKS at a URL: kept for a while; fetched early, but not often, where a key is unknown."""
+
+    def __init__(self, url: str, algorithms: Sequence[str]) -> None:
+        self._url, self._algorithms = url, algorithms
+        self._keys: Keys = {}
+        self._fetched = self._tried = float("-inf")
+        self._fetching = asyncio.Lock()
+
+    async def keys(self, kid: str) -> Keys:
+        if self._wanted(kid) and not (self._fetching.locked() and kid in self._keys):
+            async with self._fetching:
+                if self._wanted(kid):  # who was here before may have fetched it
+                    await self._fetch()
+        return self._keys
+
+    def _wanted(self, kid: str) -> bool:
+        now = time.monotonic()
+        return (kid not in self._keys or now - self._fetched > KEPT) and now - self._tried > PAUSE
+
+    async def _fetch(self) -> None:
+        self._tried = time.monotonic()
+        try:
+            async with httpx.AsyncClient(timeout=3) as client:
+                answer = await client.get(self._url, headers={"Accept": "application/json"})
+            self._keys = dict(_usable(answer.raise_for_status().json(), self._algorithms))
+            self._fetched = self._tried
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            log.warning("the JWKS can't be fetched, the keys stay: %r", error)
+
+
+def _usable(jwks: dict[str, Any], algorithms: Sequence[str]) -> Iterator[tuple[str, jwt.PyJWK]]:
+    """Keys by id; those of another algorithm or use are somebody else's."""
+    for key in jwks["keys"]:
+        try:
+            found = jwt.PyJWK(key)
+            kind = KINDS[found.algorithm_name] if found.algorithm_name in algorithms else None
+            if kind == (key["kty"], key.get("crv")) and key.get("use", "sig") == "sig":
+                yield key["kid"], found
+                continue
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError):
+            pass
+        log.info("a key of the JWKS is not used: kid %r", dict(key).get("kid"))
 
 
 class Issuer:
@@ -99,21 +205,11 @@ class Issuer:
 
     def __init__(self, key_file: Path, issuer: str = "https://alliance.example") -> None:
         if not key_file.exists():
-            key_file.parent.mkdir(parents=True, exist_ok=True)
-            key_file.touch(mode=0o600)
-            key_file.write_bytes(
-                Ed25519PrivateKey.generate().private_bytes(
-                    Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-                )
-            )
-        key = load_pem_private_key(key_file.read_bytes(), None)
-        assert isinstance(key, Ed25519PrivateKey)
-        self._key, self._issuer = key, issuer
-        public = jwt.algorithms.OKPAlgorithm.to_jwk(key.public_key(), as_dict=True)
-        self.kid = public["x"][:12]
-        self.jwks: dict[str, Any] = {
-            "keys": [public | {"kid": self.kid, "use": "sig", "alg": ALGORITHM}]
-        }
+            add_key(key_file.parent, name=key_file.stem)
+        self.key = SigningKey.read(key_file)
+        self.kid = self.key.kid
+        self._issuer = issuer
+        self.jwks: dict[str, Any] = {"keys": [self.key.public]}
 
     def write_jwks(self, file: Path) -> None:
         """Write the public key where services read it."""
@@ -139,6 +235,4 @@ class Issuer:
             "exp": int(time.time()) + seconds,
             "roles": list(roles),
         }
-        if member_id:
-            claims["member_id"] = member_id
-        return jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"kid": self.kid})
+        return self.key.sign(claims | ({"member_id": member_id} if member_id else {}))

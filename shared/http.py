@@ -79,7 +79,7 @@ async def _in_transaction(request: Request, endpoint: Endpoint, command: str) ->
     tokens: Tokens = state.tokens
     records: Records = state.records
     limits: Limits = state.limits
-    actor = tokens.actor(request.headers.get("authorization"))
+    actor = await tokens.actor(request.headers.get("authorization"))
     limits.command(actor.name)
     _must_be_allowed(actor, command)
     dry_run = _dry_run(request)
@@ -102,8 +102,9 @@ async def _in_transaction(request: Request, endpoint: Endpoint, command: str) ->
                 error.facts.setdefault("current_version", uow.target_version)
             raise
         await uow.flush()
+        kept = bytes(response.body) if uow.answer_again is None else uow.answer_again
         if dry_run:
-            raise _WouldAnswer(response)
+            raise _WouldAnswer(response, kept)
         if uow.answered is not None:
             response.headers["ETag"] = f'"{uow.answered}"'
         if key:
@@ -113,7 +114,7 @@ async def _in_transaction(request: Request, endpoint: Endpoint, command: str) ->
                 "status": response.status_code,
                 "headers": {k: v for k, v in response.headers.items() if k in ("etag", "location")},
                 "media_type": response.headers.get("content-type"),
-                "body": bytes(response.body),
+                "body": kept,
                 "at": moment,
             }
             await store[IDEMPOTENCY].insert_one(answer, session=session)
@@ -139,10 +140,12 @@ async def _in_transaction(request: Request, endpoint: Endpoint, command: str) ->
 class _WouldAnswer(Exception):
     """Ends the transaction of a dry run with nothing written."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: Response, body: bytes) -> None:
         super().__init__()
         self.response = response
         response.status_code = 200
+        response.body = body
+        response.headers["Content-Length"] = str(len(body))
         response.headers[DRY_RUN] = "true"
         del response.headers["location"]
 
@@ -239,9 +242,9 @@ Change = Annotated[UnitOfWork, Depends(_changing)]
 """The same, of a command about a thing that exists: with If-Match, checked by `uow.target`."""
 
 
-def _caller(request: Request) -> Actor:
+async def _caller(request: Request) -> Actor:
     tokens: Tokens = request.app.state.tokens
-    return tokens.actor(request.headers.get("authorization"))
+    return await tokens.actor(request.headers.get("authorization"))
 
 
 Caller = Annotated[Actor, Depends(_caller)]

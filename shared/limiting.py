@@ -37,9 +37,32 @@ class Limits:
 
     def _count(self, limit: RateLimitItemPerMinute, who: str) -> None:
         if not self._limiter.hit(limit, who):
-            reset = self._limiter.get_window_stats(limit, who).reset_time
-            raise TooManyRequests(
-                "more than {allowed} requests in a minute; wait {retry_after} seconds",
-                allowed=limit.amount,
-                retry_after=max(1, round(reset - time.time() + 0.5)),
-            )
+            raise _too_many(self._limiter, limit, who)
+
+
+class Failures:
+    """Attempts that failed, counted like requests: past a number a minute, none is looked at."""
+
+    def __init__(self, most: int) -> None:
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limit = RateLimitItemPerMinute(most, namespace="failures")
+
+    def check(self, who: str) -> None:
+        """Raises TooManyRequests where somebody has failed too often."""
+        if not self._limiter.test(self._limit, who):
+            raise _too_many(self._limiter, self._limit, who)
+
+    def count(self, who: str) -> None:
+        """Somebody failed."""
+        self._limiter.hit(self._limit, who)
+
+
+def _too_many(
+    limiter: SlidingWindowCounterRateLimiter, limit: RateLimitItemPerMinute, who: str
+) -> TooManyRequests:
+    reset = limiter.get_window_stats(limit, who).reset_time
+    return TooManyRequests(
+        "more than {allowed} requests in a minute; wait {retry_after} seconds",
+        allowed=limit.amount,
+        retry_after=max(1, round(reset - time.time() + 0.5)),
+    )

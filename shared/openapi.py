@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.auth import Unauthorized
+from shared.auth import KeysUnavailable, Unauthorized
 from shared.errors import (
     EventTooLarge,
     InvalidInput,
@@ -34,6 +34,7 @@ Examples = Mapping[str, dict[str, Any]]
 EVERY_READ: tuple[type[Refused], ...] = (InvalidInput, TooManyRequests, StoreUnavailable)
 EVERY_COMMAND: tuple[type[Refused], ...] = (
     Unauthorized,
+    KeysUnavailable,
     Forbidden,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
@@ -132,6 +133,7 @@ def _complete(operation: Operation, route: CommandRoute, method: str) -> None:
     if method == "GET":
         errors += [*([NotFound] if "{" in route.path else []), *EVERY_READ]
         if Unauthorized in errors:
+            errors.append(KeysUnavailable)
             operation["security"] = [{"bearer": []}]
     else:
         parameters = {p["name"]: p for p in operation["parameters"]}

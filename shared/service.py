@@ -102,7 +102,14 @@ class Service:
         )
         self.app.state.store = self.store
         self.app.state.records = records
-        self.app.state.tokens = Tokens(settings.jwks_file, settings.issuer, settings.audience)
+        self.app.state.tokens = Tokens(
+            settings.jwks,
+            settings.issuer,
+            settings.audience,
+            algorithms=settings.token_algorithms,
+            roles_claim=settings.roles_claim,
+            member_claim=settings.member_claim,
+        )
         self.app.state.after_commit = [self.wake]
         self.app.state.limits = Limits(settings.commands_per_minute, settings.reads_per_minute)
         add_problem_handlers(self.app)

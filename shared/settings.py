@@ -2,10 +2,10 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared import crash
 from shared.kafka import Security
@@ -13,6 +13,18 @@ from shared.kafka import Security
 
 class UnsafeSettings(SystemExit):
     """The environment asks for something that must not run; the message names the variable."""
+
+
+def _listed(given: Any) -> Any:
+    return [part.strip() for part in given.split(",")] if isinstance(given, str) else given
+
+
+TokenAlgorithms = Annotated[
+    tuple[Literal["EdDSA", "ES256", "RS256"], ...],
+    NoDecode,
+    BeforeValidator(_listed),
+    Field(min_length=1),
+]
 
 
 class Settings(BaseSettings):
@@ -27,9 +39,28 @@ class Settings(BaseSettings):
         None
     )
     kafka_ca_file: Annotated[Path | None, Field(description="CA of the broker, for TLS.")] = None
-    jwks_file: Annotated[Path, Field(description="Public keys that tokens are checked with.")]
+    jwks_file: Annotated[
+        Path | None, Field(description="Public keys that tokens are checked with, in a file.")
+    ] = None
+    jwks_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://",
+            validate_default=True,
+            description="The same at a URL; either this or the file.",
+        ),
+    ] = None
     issuer: Annotated[str, Field(description="`iss` of the tokens.")] = "https://alliance.example"
     audience: Annotated[str, Field(description="`aud` of the tokens.")] = "alliance"
+    token_algorithms: Annotated[
+        TokenAlgorithms, Field(description="Signatures that are taken, with commas between.")
+    ] = ("EdDSA", "ES256")
+    roles_claim: Annotated[
+        str, Field(min_length=1, description="Claim of the roles; a path may have dots.")
+    ] = "roles"
+    member_claim: Annotated[
+        str, Field(min_length=1, description="Claim of the member that is acted for.")
+    ] = "member_id"
     lease_seconds: Annotated[
         float, Field(gt=0, description="How long a crashed relay's lease stands.")
     ] = 5.0
@@ -62,6 +93,20 @@ class Settings(BaseSettings):
             description="Where traces and metrics go (OTLP over HTTP); absent: nowhere.",
         ),
     ] = None
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _one_source_of_keys(cls, jwks_url: str | None, info: ValidationInfo) -> str | None:
+        if (jwks_url is None) == (info.data.get("jwks_file") is None):
+            raise ValueError("set ALLIANCE_JWKS_FILE or ALLIANCE_JWKS_URL, and not both")
+        return jwks_url
+
+    @property
+    def jwks(self) -> Path | str:
+        """Where the public keys are: a file, or a URL."""
+        found = self.jwks_file or self.jwks_url
+        assert found is not None, "one of the two is set"
+        return found
 
     @property
     def security(self) -> Security:

@@ -48,6 +48,8 @@ class UnitOfWork:
         self.if_match: IfMatch = None
         self.target_version: int | None = None
         self.answered: int | None = None
+        self.answer_again: bytes | None = None
+        """The body that a repeated request is answered, where the first holds a secret."""
         self._cause = cause
         self._held: dict[tuple[str, str], Held[Any]] = {}
         self._changed: dict[tuple[str, str], None] = {}

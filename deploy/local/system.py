@@ -98,15 +98,14 @@ class System:
         """A service's process; `instance` names one beside the first, on a port of its own."""
         name = f"{service}{instance}"
         port = self.ports.get(name) or self.ports.setdefault(name, free_port())
+        own = {**self.settings, **(env or {})}
+        if "ALLIANCE_JWKS_URL" not in own:
+            own["ALLIANCE_JWKS_FILE"] = str(self._jwks)
+        if service == "members":  # it signs with the key that the tokens of `authorization` have
+            own.setdefault("ALLIANCE_SIGNING_KEYS_DIR", str(self._jwks.parent))
+            own.setdefault("ALLIANCE_PUBLIC_URL", f"http://127.0.0.1:{port}")
         return self.stack.process(
-            name,
-            self.command(service, port),
-            {
-                **self.addresses.environment(),
-                "ALLIANCE_JWKS_FILE": str(self._jwks),
-                **self.settings,
-                **(env or {}),
-            },
+            name, self.command(service, port), {**self.addresses.environment(), **own}
         )
 
     def command(self, service: str, port: int) -> list[str]:

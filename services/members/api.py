@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from services.members import commands, principles
+from services.members import commands, credentials_api, principles
 from services.members.applying import AlreadyAMember, PrinciplesNotAccepted
 from services.members.commands import Apply, Because, DeclarePartnership, Endorse, Found, Reject
 from services.members.model import (
@@ -25,6 +25,7 @@ from shared.openapi import refuses
 from shared.reading import Lists, Reads
 
 router = APIRouter(route_class=CommandRoute, tags=["members"])
+router.routes.extend(credentials_api.router.routes)
 
 
 @router.post("/members", status_code=201)

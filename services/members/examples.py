@@ -26,5 +26,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "end_partnership": {"reason": "What both councils had agreed on is done."},
     "found": {"contacts": {}},
+    "issue_credential": {
+        "member_id": "018a0000-0000-7000-8000-000000000001",
+        "roles": ["member"],
+        "label": "Document system of the city hall",
+    },
+    "rotate_credential": {"overlap_seconds": 86400},
+    "revoke_credential": {"reason": "The document system was replaced."},
 }
 """The body of each command, by its name."""

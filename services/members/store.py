@@ -2,9 +2,13 @@
 
 from pymongo import IndexModel
 
+from services.members import credentials as credential
 from services.members import model, twinning
+from services.members.client_secrets import SECRETS
+from services.members.credentials import Credential
 from services.members.model import Member
 from services.members.twinning import Partnership
+from shared.events.credentials import CredentialIssued, CredentialRevoked, CredentialRotated
 from shared.events.members import (
     MemberAdmitted,
     MemberApplied,
@@ -54,4 +58,17 @@ partnerships = Folded(
     ],
 )
 
-RECORDS = Records("members", members, partnerships)
+credentials = Folded(
+    "credentials",
+    Credential,
+    credential.evolve_credential,
+    {
+        CredentialIssued: "credential_id",
+        CredentialRotated: "credential_id",
+        CredentialRevoked: "credential_id",
+    },
+    [IndexModel([("member_id", 1), ("_id", 1)])],
+    begins=(CredentialIssued,),
+)
+
+RECORDS = Records("members", members, partnerships, credentials, plain=(SECRETS,))

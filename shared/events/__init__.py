@@ -1,6 +1,6 @@
 """The events: what the services tell each other and the public. Every class here is a contract."""
 
-from shared.events import matching, members, notify, projects
+from shared.events import credentials, matching, members, notify, projects
 from shared.events.envelope import Envelope, NotAnEvent, read_record, rfc3339
 from shared.events.registry import Event, Fact, UnknownEvent, event_classes, read_event
 
@@ -10,6 +10,7 @@ __all__ = [
     "Fact",
     "NotAnEvent",
     "UnknownEvent",
+    "credentials",
     "event_classes",
     "matching",
     "members",

@@ -90,6 +90,12 @@ class NoticeId(Id):
     __slots__ = ()
 
 
+class CredentialId(Id):
+    """Identifies a credential: the client_id of OAuth 2.0."""
+
+    __slots__ = ()
+
+
 class ContactRef(Id):
     """Points to an address in notify's vault; says nothing about the person."""
 

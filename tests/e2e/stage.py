@@ -74,6 +74,12 @@ class Stage(Acting):
         partnership = await self.done(twin, "members", "/partnerships", body)
         return {"partnership_id": partnership["id"]}
 
+    async def credential(self) -> Json:
+        """A credential of Irpin's."""
+        body = BODIES["issue_credential"] | {"member_id": self.ids["irpin"]}
+        credential = await self.done("irpin", "members", "/credentials", body)
+        return {"credential_id": credential["id"]}
+
     async def need(self) -> Json:
         """A need of Borodianka's, of which nothing is agreed."""
         need = await self.done("borodianka", "projects", "/needs", BODIES["post_need"])
@@ -143,8 +149,9 @@ class Row:
     def body(self, command: str, stage: Stage) -> Json | None:
         """OpenAPI's example, about a member that is there."""
         body = BODIES.get(command)
-        if body and "with_member" in body:
-            return body | {"with_member": stage.ids["celle"]}
+        for field, who in (("with_member", "celle"), ("member_id", "irpin")):
+            if body and field in body:
+                body = body | {field: stage.ids[who]}
         return body
 
 
@@ -198,6 +205,13 @@ ROWS: dict[str, Row] = {
     ),
     "end_partnership": Row(
         "members", "/partnerships/{partnership_id}/end", Stage.declaration, "irpin", "cascais"
+    ),
+    "issue_credential": Row("members", "/credentials", Stage.nothing, "irpin", "cascais"),
+    "rotate_credential": Row(
+        "members", "/credentials/{credential_id}/rotations", Stage.credential, "irpin", "cascais"
+    ),
+    "revoke_credential": Row(
+        "members", "/credentials/{credential_id}/revocations", Stage.credential, "irpin", "cascais"
     ),
     "post_need": Row(
         "projects", "/needs", Stage.nothing, "borodianka", "cascais", "not-an-authority"

@@ -1,0 +1,67 @@
+"""What members publishes of credentials: who may ask for tokens, for whom and in which roles.
+
+Neither a secret nor its hash is in any event.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from shared.events.facts import Line1, Text
+from shared.events.ids import CredentialId, MemberId
+from shared.events.registry import Event
+
+TokenRole = Literal["operator", "core", "member", "monitor", "auditor"]
+"""A role that a token may have."""
+
+
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+Moment = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
+    ),
+    AfterValidator(_moment),
+    Field(examples=["2027-01-01T00:00:00Z"]),
+]
+"""A moment in UTC, RFC 3339."""
+
+
+class CredentialIssued(
+    Event, type="credential-issued", version=1, owner="members", subject="credential_id"
+):
+    """Somebody may ask for tokens. Subject: the credential's id, which is its client_id.
+
+    With `member_id` its tokens act for that member; without, for an operator, a monitor or an
+    auditor. `label` says what uses it, and names no person.
+    """
+
+    credential_id: CredentialId
+    member_id: MemberId | None = None
+    roles: Annotated[tuple[TokenRole, ...], Field(min_length=1)]
+    label: Line1
+    valid_until: Moment | None = None
+
+
+class CredentialRotated(
+    Event, type="credential-rotated", version=1, owner="members", subject="credential_id"
+):
+    """A credential has a new secret; the one before is good until `old_valid_until`, any earlier
+    one no more. Subject: the credential's id."""
+
+    credential_id: CredentialId
+    old_valid_until: Moment
+
+
+class CredentialRevoked(
+    Event, type="credential-revoked", version=1, owner="members", subject="credential_id"
+):
+    """A credential gives no tokens any more, and why. Subject: the credential's id."""
+
+    credential_id: CredentialId
+    reason: Text
