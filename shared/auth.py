@@ -176,14 +176,15 @@ class _Remote:
         return (kid not in self._keys or now - self._fetched > KEPT) and now - self._tried > PAUSE
 
     async def _fetch(self) -> None:
-        self._tried = time.monotonic()
         try:
             async with httpx.AsyncClient(timeout=3) as client:
                 answer = await client.get(self._url, headers={"Accept": "application/json"})
             self._keys = dict(_usable(answer.raise_for_status().json(), self._algorithms))
-            self._fetched = self._tried
+            self._fetched = time.monotonic()
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             log.warning("the JWKS can't be fetched, the keys stay: %r", error)
+        finally:  # not before: until then, others wait for what comes of it
+            self._tried = time.monotonic()
 
 
 def _usable(jwks: dict[str, Any], algorithms: Sequence[str]) -> Iterator[tuple[str, jwt.PyJWK]]:

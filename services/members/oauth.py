@@ -40,6 +40,9 @@ from shared.roles import ROLES
 LIFETIME = 900
 """Seconds for which a token is valid."""
 
+LONGEST = 200
+"""Most characters of a client id or a secret that is looked at."""
+
 FORM = "application/x-www-form-urlencoded"
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
@@ -73,7 +76,8 @@ class Asked:
 def routes(settings: MembersSettings) -> APIRouter:
     """The three routes; without signing keys, each says where tokens come from instead."""
     router = APIRouter(include_in_schema=False)
-    failures = Failures(settings.token_failures_per_minute)
+    by_client = Failures(settings.token_failures_per_minute)
+    by_address = Failures(10 * settings.token_failures_per_minute)  # of clients that are made up
     keys = (
         SigningKeys(settings.signing_keys_dir, settings.signing_key_overlap_seconds)
         if settings.signing_keys_dir
@@ -97,11 +101,14 @@ def routes(settings: MembersSettings) -> APIRouter:
             raise KeysUnavailable("there is no key to sign tokens with")
         try:
             asked = _asked(request.headers, request.url.query, await request.body())
-            attempt = f"{_address(request)} {asked.client_id}"
-            failures.check(attempt)
+            address = _address(request)
+            attempt = f"{address} {asked.client_id}"
+            by_client.check(attempt)
+            by_address.check(address)
             client = await _client(request.app.state.store, asked)
             if client is None:
-                failures.count(attempt)
+                by_client.count(attempt)
+                by_address.count(address)
             return _answer(asked, client, key, settings)
         except OAuth2Error as error:
             return _refusal(error.status_code, error.json)
@@ -145,17 +152,16 @@ def _asked(headers: Mapping[str, str], query: str, body: bytes) -> Asked:
     except ValueError:
         raise InvalidRequestError("The body is no form in UTF-8.") from None
     form = [(name, value) for name, value in form if value]  # RFC 6749, 3.2: as if left out
-    names = [name for name, _ in form]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InvalidRequestError(f"A parameter is there twice: {', '.join(twice)[:100]}.")
     given = dict(form)
+    if len(given) != len(form):
+        raise InvalidRequestError("A parameter is there twice.")
     client_id, secret = given.get("client_id", ""), given.get("client_secret", "")
     if authorization := headers.get("authorization"):
         basic_id, basic_secret = _basic(authorization)
         if secret or client_id not in ("", basic_id):
             raise InvalidRequestError("The client names itself in two ways.")
         client_id, secret = basic_id, basic_secret
-    if not (client_id and secret):
+    if not (client_id and secret) or len(client_id) > LONGEST or len(secret) > LONGEST:
         raise InvalidClientError("Send client_id and client_secret, by HTTP Basic or in the body.")
     return Asked(form, client_id, secret)
 

@@ -6,18 +6,22 @@ import hashlib
 import hmac
 import json
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.actor import Actor
-from shared.auth import LEEWAY, Issuer, Tokens, Unauthorized
+from shared.auth import KEPT, LEEWAY, PAUSE, Issuer, KeysUnavailable, Tokens, Unauthorized
+from shared.keys import OVERLAP, SigningKeys, add_key, thumbprint
 
 ISSUER = "https://alliance.example"
 MEMBER = "01818ba0-0002-7001-8000-000000000002"
@@ -256,3 +260,193 @@ def test_issuers_key_file_is_the_owners_alone_and_is_kept(tmp_path: Path, issuer
     assert file.stat().st_mode & 0o077 == 0
     assert Issuer(file, ISSUER).kid == issuer.kid
     assert "d" not in issuer.jwks["keys"][0]
+
+
+class Published:
+    """A JWKS on a server of its own, which counts how often it was asked for."""
+
+    def __init__(self) -> None:
+        self.jwks: dict[str, Any] | None = {"keys": []}
+        self.asked = 0
+        outer = self
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked += 1
+                self.send_response(200 if outer.jwks else 500)
+                self.end_headers()
+                self.wfile.write(json.dumps(outer.jwks).encode())
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def published() -> Iterator[Published]:
+    """An issuer's JWKS by HTTP."""
+    found = Published()
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+class Clock:
+    """The time that shared.auth sees."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    time = staticmethod(time.time)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock that stands still until it is moved."""
+    found = Clock()
+    monkeypatch.setattr("shared.auth.time", found)
+    return found
+
+
+def test_keys_of_a_url_are_fetched_once_and_kept(
+    issuer: Issuer, published: Published, clock: Clock
+) -> None:
+    """Fetched with the first token, and again after five minutes."""
+    published.jwks = issuer.jwks
+    tokens = Tokens(published.url, ISSUER, "alliance")
+    header = f"Bearer {issuer.token('cli')}"
+    for after, fetched in ((0, 1), (KEPT - 1, 1), (2, 2), (1, 2)):
+        clock.now += after
+        assert actor_of(tokens, header).name == "client:cli"
+        assert published.asked == fetched
+
+
+def test_unknown_keys_do_not_fetch_each_time(
+    tmp_path: Path, issuer: Issuer, published: Published, clock: Clock
+) -> None:
+    """A storm of tokens of unknown keys fetches once in ten seconds; a new key is found then."""
+    published.jwks = issuer.jwks
+    tokens = Tokens(published.url, ISSUER, "alliance")
+    new = Issuer(tmp_path / "new.pem", ISSUER)
+
+    async def storm() -> list[Any]:
+        headers = [f"Bearer {signed(issuer, kid=f'unknown{n}')}" for n in range(50)]
+        return await asyncio.gather(*map(tokens.actor, headers), return_exceptions=True)
+
+    assert {type(found) for found in asyncio.run(storm())} == {Unauthorized}
+    assert published.asked == 1
+    published.jwks = {"keys": issuer.jwks["keys"] + new.jwks["keys"]}
+    refused(tokens, f"Bearer {new.token('cli')}")
+    clock.now += PAUSE + 1
+    assert actor_of(tokens, f"Bearer {new.token('cli')}").name == "client:cli"
+    assert published.asked == 2
+
+
+def test_known_keys_go_on_while_their_url_does_not_answer(
+    issuer: Issuer, published: Published, clock: Clock
+) -> None:
+    """An issuer that is away for an hour stops nobody whose key is known."""
+    published.jwks = issuer.jwks
+    tokens = Tokens(published.url, ISSUER, "alliance")
+    header = f"Bearer {issuer.token('cli')}"
+    actor_of(tokens, header)
+    published.jwks = None
+    clock.now += 3600
+    for fetched in (2, 2):
+        assert actor_of(tokens, header).name == "client:cli"
+        assert published.asked == fetched
+
+
+@pytest.mark.parametrize("url", [True, False])
+def test_keys_that_were_never_to_be_had_are_no_fault_of_the_token(
+    url: bool, tmp_path: Path, issuer: Issuer, published: Published
+) -> None:
+    """503: who asks may ask again with the same token."""
+    published.jwks = None
+    source = published.url if url else tmp_path / "absent.json"
+    with pytest.raises(KeysUnavailable):
+        actor_of(Tokens(source, ISSUER, "alliance"), f"Bearer {issuer.token('cli')}")
+
+
+def test_token_of_a_p256_key_is_taken_under_its_own_algorithm_only(tmp_path: Path) -> None:
+    """ES256; the same key id with another algorithm's signature is refused."""
+    issuer, other = Issuer(tmp_path / "other.pem"), tmp_path / "p256"
+    key = add_key(other, "ES256")
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [key.public]}))
+    tokens = Tokens(file, ISSUER, "alliance")
+    assert actor_of(tokens, f"Bearer {key.sign(claims())}").name == "client:cli"
+    assert "not allowed" in refused(tokens, f"Bearer {signed(issuer, kid=key.kid)}")
+
+
+def test_external_issuers_tokens_are_taken_by_its_own_names(tmp_path: Path) -> None:
+    """RS256 where it is allowed; roles at a path of claims, as OpenID Connect servers have it."""
+    private = generate_private_key(65537, 2048)
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [public | {"kid": "theirs", "alg": "RS256"}]}))
+    names = {"roles_claim": "realm_access.roles", "member_claim": "https://example.org/member"}
+    theirs = claims(realm_access={"roles": ["member"]}) | {names["member_claim"]: MEMBER}
+    token = jwt.encode(theirs, private, algorithm="RS256", headers={"kid": "theirs"})
+    tokens = Tokens(file, ISSUER, "alliance", algorithms=("RS256",), **names)
+    assert actor_of(tokens, f"Bearer {token}") == Actor(
+        f"member:{MEMBER}", MEMBER, frozenset({"member"})
+    )
+    with pytest.raises(KeysUnavailable):  # its only key is of an algorithm that is not allowed
+        actor_of(Tokens(file, ISSUER, "alliance"), f"Bearer {token}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"roles": 7}, "no list of roles"),
+        ({"roles": [1]}, "no list of roles"),
+        ({"member_id": "Irpin"}, "no member's id"),
+        ({"member_id": 7}, "no member's id"),
+        ({"sub": "a\nb"}, "printable"),
+    ],
+)
+def test_claim_of_ours_that_makes_no_sense_is_refused(
+    issuer: Issuer, tokens: Tokens, changes: dict[str, Any], said: str
+) -> None:
+    """An issuer's mistake gives no odd actor."""
+    assert said in refused(tokens, f"Bearer {signed(issuer, **changes)}")
+
+
+def test_newest_key_signs_once_it_was_shown_for_the_overlap(tmp_path: Path) -> None:
+    """A single key at once, a second one ten minutes later; a removed one is gone."""
+    keys = SigningKeys(tmp_path)
+    assert (keys.signer(), keys.jwks()) == (None, {"keys": []})
+    old, new = add_key(tmp_path), add_key(tmp_path, "ES256")
+    now = time.time()
+    os.utime(old.file, (now - 5, now - 5))
+    os.utime(new.file, (now, now))
+
+    def signs(at: float) -> str:
+        signer = keys.signer(at)
+        assert signer is not None
+        return signer.kid
+
+    assert [signs(now), signs(now + OVERLAP - 1), signs(now + OVERLAP + 1)] == [
+        old.kid,
+        old.kid,
+        new.kid,
+    ]
+    assert [key["kid"] for key in keys.jwks()["keys"]] == [old.kid, new.kid]
+    (tmp_path / "notes.pem").write_text("no key")
+    old.file.unlink()
+    assert [key["kid"] for key in keys.jwks()["keys"]] == [new.kid]
+    assert signs(now) == new.kid
+    assert all("d" not in key for key in keys.jwks()["keys"])
+
+
+def test_key_id_is_the_thumbprint_of_rfc_8037() -> None:
+    """RFC 8037, A.3."""
+    public = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    assert thumbprint(public | {"use": "sig"}) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
