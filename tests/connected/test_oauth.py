@@ -2,6 +2,8 @@
 
 import base64
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,11 +14,9 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from services.members.bootstrap import AnOperatorIsThere, issue_to_operator
 from shared.keys import add_key
-from shared.mongo import Store
 from tests.connected.acting import Acting, Json, until
-from tests.system import running
+from tests.system import TestBuild, running
 
 FORM = {"grant_type": "client_credentials"}
 FAILURES = 5
@@ -72,6 +72,13 @@ class Clients(Acting):
         return "\n".join(documents + logs)
 
 
+def bootstrap(system: TestBuild, label: str) -> subprocess.CompletedProcess[str]:
+    """The command for the first operator, in members' own environment."""
+    command = [sys.executable, "-m", "services.members.bootstrap", label]
+    env = os.environ | system.process("members").env
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def clients() -> AsyncIterator[Clients]:
     """Members and projects, which know members' keys by its URL; an operator has a credential."""
@@ -84,12 +91,13 @@ async def clients() -> AsyncIterator[Clients]:
             system.wait_ready(service)
         found = Clients(system)
         await found.found()
-        store = Store(system.addresses.mongodb, "members")
-        client_id, secret = await issue_to_operator(store, "test desk")
-        with pytest.raises(AnOperatorIsThere, match=client_id):
-            await issue_to_operator(store, "another desk")
-        store.close()
-        found.token = await found.token_of({"client_id": client_id, "client_secret": secret})
+        first = bootstrap(system, "test desk")
+        assert first.returncode == 0, first.stderr
+        operator = dict(line.split("=", 1) for line in first.stdout.splitlines())
+        second = bootstrap(system, "another desk")
+        assert second.returncode == 1
+        assert operator["client_id"] in second.stderr
+        found.token = await found.token_of(operator)
         for who, side in (("irpin", "ukraine"), ("bucha", "ukraine"), ("cascais", "partner")):
             await found.admit(who, side)
         yield found
