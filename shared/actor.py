@@ -1,7 +1,7 @@
 """Who acts and why: what a command is given beside its words."""
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
@@ -50,14 +50,16 @@ def _refuse_unknown(given: Any, found: Any, pointer: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: `member:<id>`, `operator:<name>`, `service:<name>`.
+    """Who acts: `member:<id>`, `operator:<name>`, `client:<name>`, `service:<name>`.
 
-    `member_id` is the member it acts for, None for operators and services.
+    `member_id` is the member it acts for, None for operators and services. `client` is whose
+    token it acts with, None without one.
     """
 
     name: str
     member_id: str | None = None
     roles: frozenset[str] = frozenset()
+    client: str | None = field(default=None, compare=False)
 
     @property
     def member(self) -> MemberId:

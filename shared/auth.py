@@ -116,15 +116,16 @@ class Tokens:
             roles = roles.split()
         if not isinstance(roles, list | tuple) or not all(isinstance(r, str) for r in roles):
             raise jwt.InvalidTokenError(f"its claim {self._roles_claim!r} is no list of roles")
+        client = claims["sub"]
+        if not SUBJECT.fullmatch(client):
+            raise jwt.InvalidTokenError('its claim "sub" is not 1–255 printable ASCII characters')
         member = _claim(claims, self._member_claim)
         if member is not None:
-            if not isinstance(member, str) or not re.match(UUID_PATTERN, member):
+            if not isinstance(member, str) or not re.fullmatch(UUID_PATTERN, member):
                 raise jwt.InvalidTokenError(f"its claim {self._member_claim!r} is no member's id")
-            return Actor(f"member:{member}", member, frozenset(roles))
-        if not SUBJECT.fullmatch(claims["sub"]):
-            raise jwt.InvalidTokenError('its claim "sub" is not 1–255 printable ASCII characters')
+            return Actor(f"member:{member}", member, frozenset(roles), client)
         kind = "operator" if "operator" in roles else "client"
-        return Actor(f"{kind}:{claims['sub']}", None, frozenset(roles))
+        return Actor(f"{kind}:{client}", None, frozenset(roles), client)
 
 
 def _claim(claims: dict[str, Any], name: str) -> Any:

@@ -115,8 +115,7 @@ def rotate(
     """
     _must_be_of(credential.member_id, by)
     _must_have(credential.roles, by)
-    if not credential.lives(now):
-        raise _closed(credential)
+    must_live(credential, now)
     return CredentialRotated(credential_id=credential.id, old_valid_until=rfc3339(now + overlap))
 
 
@@ -132,6 +131,12 @@ def may_see(by: Actor, member_id: MemberId | None) -> None:
     """Credentials are seen by operators, auditors and the member itself. Raises NotYours."""
     if by.roles.isdisjoint({"operator", "auditor"}):
         _must_be_of(member_id, by)
+
+
+def must_live(credential: Credential, now: datetime) -> None:
+    """Raises CredentialClosed."""
+    if not credential.lives(now):
+        raise _closed(credential)
 
 
 def is_operator(by: Actor) -> bool:

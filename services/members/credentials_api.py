@@ -36,7 +36,7 @@ class CredentialWithSecret(Credential):
 
 
 @router.post("/credentials", status_code=201, response_model_exclude_none=True)
-@refuses(NotFound, NotAdmitted, NotYours)
+@refuses(NotFound, NotAdmitted, NotYours, CredentialClosed)
 async def issue_credential(
     body: IssueCredential, uow: Act, response: Response
 ) -> CredentialWithSecret:

@@ -39,6 +39,7 @@ class RevokeCredential(Command):
 
 async def issue_credential(command: IssueCredential, uow: UnitOfWork) -> Credential:
     """Record a new credential; a member that names nobody asks for itself."""
+    await _must_be_alive(uow)
     member_id = command.member_id or uow.actor.member_id
     member = await uow.require(members, member_id) if member_id else None
     event = model.issue(
@@ -57,6 +58,7 @@ async def rotate_credential(
     credential_id: CredentialId, command: RotateCredential, uow: UnitOfWork
 ) -> Credential:
     """Record that a credential has a new secret."""
+    await _must_be_alive(uow)
     credential = await uow.target(credentials, credential_id)
     overlap = timedelta(seconds=command.overlap_seconds)
     return await uow.record(credentials, model.rotate(credential, overlap, uow.actor, uow.now))
@@ -68,3 +70,14 @@ async def revoke_credential(
     """Record that a credential ended."""
     credential = await uow.target(credentials, credential_id)
     return await uow.record(credentials, model.revoke(credential, command.reason, uow.actor))
+
+
+async def _must_be_alive(uow: UnitOfWork) -> None:
+    """A token outlives its credential by minutes, in which it must not make itself another.
+
+    Raises CredentialClosed.
+    """
+    acting = await uow.get(credentials, uow.actor.client) if uow.actor.client else None
+    if acting is not None:
+        model.must_live(acting, uow.now)
+        await uow.lock(credentials, acting.id)  # or it is revoked at this very moment

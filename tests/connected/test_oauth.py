@@ -148,6 +148,9 @@ async def test_a_member_acts_with_a_token_until_its_credential_is_revoked(client
     assert (revoked.status_code, revoked.json()["status"]) == (201, "revoked")
     refused = await clients.ask_token(FORM, client_id, third["client_secret"])
     assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+    body = {"roles": ["member"], "label": "made with what is left of the revoked one"}
+    last = await clients.act(told["access_token"], "/credentials", body)
+    assert last.json()["type"] == "urn:alliance:problem:credential-closed"
 
 
 async def test_suspended_member_gets_no_token_until_it_is_reinstated(clients: Clients) -> None:

@@ -408,6 +408,7 @@ def test_external_issuers_tokens_are_taken_by_its_own_names(tmp_path: Path) -> N
         ({"roles": 7}, "no list of roles"),
         ({"roles": [1]}, "no list of roles"),
         ({"member_id": "Irpin"}, "no member's id"),
+        ({"member_id": f"{MEMBER}\n"}, "no member's id"),
         ({"member_id": 7}, "no member's id"),
         ({"sub": "a\nb"}, "printable"),
     ],
