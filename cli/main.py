@@ -1,4 +1,4 @@
-"""`alliance`: run the system on this machine, see what it does, rebuild and check it."""
+"""`alliance`: use the services, run the system on this machine, see what it does, check it."""
 
 import asyncio
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli import admin
+from cli import admin, matches, members, needs, pledges
 from cli import demo as demonstration
+from cli.client import CannotAsk
 from cli.rebuild import Busy
 from cli.rebuild import rebuild as rebuild_service
 from cli.services import NAMES
@@ -23,6 +24,7 @@ from deploy.local.topics import TopicWrong
 from shared.replay import LogBroken
 
 FORESEEN = (
+    CannotAsk,
     JarsMissing,
     NoJava,
     NoStore,
@@ -43,7 +45,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.add_typer(admin.app, name="admin")
+
+for name, commands in (
+    ("needs", needs),
+    ("pledges", pledges),
+    ("matches", matches),
+    ("members", members),
+    ("admin", admin),
+):
+    app.add_typer(commands.app, name=name)
 
 
 @app.command()
