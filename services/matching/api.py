@@ -15,8 +15,9 @@ from services.matching.model import (
     Rates,
 )
 from services.matching.store import all_matches, coverages, pledges, rates
+from shared.codelists import codes_below
 from shared.errors import NotFound
-from shared.events.facts import Katottg, ProjectSector
+from shared.events.facts import Katottg, ProjectSector, sectors_below
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RatesId
 from shared.events.matching import Explanation
 from shared.http import Act, Change, CommandRoute
@@ -92,12 +93,13 @@ async def list_pledges(
     territory: Katottg | None = None,
     sector: ProjectSector | None = None,
 ) -> list[Pledge]:
-    """Pledges in the order they were made; a territory or sector finds those earmarked for it."""
+    """Pledges in the order they were made; those earmarked for a territory or sector, or for
+    what lies in it."""
     asked = {
         "partner_id": partner_id,
         "status": status,
-        "earmark.territories": territory,
-        "earmark.sectors": sector,
+        "earmark.territories": {"$in": codes_below(territory)} if territory else None,
+        "earmark.sectors": {"$in": sectors_below(sector)} if sector else None,
     }
     return await page.find(pledges, asked)
 

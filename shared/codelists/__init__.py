@@ -13,6 +13,7 @@ from shared.codelists.places import (
     Place,
     asked_chain,
     chain,
+    codes_below,
     places,
 )
 from shared.codelists.regions import Region, asked_lau, asked_nuts, nuts
@@ -27,6 +28,7 @@ __all__ = [
     "asked_lau",
     "asked_nuts",
     "chain",
+    "codes_below",
     "currencies",
     "currency_decimals",
     "find_place",

@@ -92,6 +92,14 @@ def _children() -> dict[str, list[str]]:
     return found
 
 
+def codes_below(code: str) -> list[str]:
+    """A code and all that lies in it; a code that is none holds itself only."""
+    found = row = [code]
+    while row := [child for parent in row for child in _children().get(parent, [])]:
+        found = found + row
+    return found
+
+
 def below(code: str, levels: Collection[str], most: int) -> list[str]:
     """The first units of these categories that a unit holds, the nearest to it first."""
     found: list[str] = []

@@ -282,6 +282,27 @@ async def test_pages_link_to_the_next_and_meet_everything_once(acting: Acting) -
         is_problem(await acting.read("projects", f"/needs?{wrong}"), 422, "invalid-input")
 
 
+async def test_lists_find_what_lies_in_a_territory_or_sector(acting: Acting) -> None:
+    """A parent's code finds all below it, for needs and for what pledges are earmarked for."""
+    oblast, raion, other = "UA32000000000030281", "UA32080000000084076", "UA59000000000057109"
+    body = acting.a_need() | {"sector": "transport.road"}
+    need = (await acting.done("irpin", "projects", "/needs", body))["id"]
+    made = {"title": {"en": "A pledge"}, "lines": [euros(1)]}
+    earmark = {"territories": [raion], "sectors": ["transport.road"]}
+    pledge = (await acting.done("cascais", "matching", "/pledges", made | {"earmark": earmark}))[
+        "id"
+    ]
+    for service, path, wanted in (("projects", "/needs", need), ("matching", "/pledges", pledge)):
+        for query, found in (
+            (f"territory={oblast}&sector=transport", True),
+            (f"territory={raion}&sector=transport.road", True),
+            (f"territory={other}", False),
+            (f"territory={oblast}&sector=education", False),
+        ):
+            listed = await acting.got(service, f"{path}?{query}&limit=200")
+            assert (wanted in {each["id"] for each in listed}) is found, (path, query)
+
+
 async def test_a_withheld_site_is_told_to_the_owner_and_the_committed_only(acting: Acting) -> None:
     """Neither the public answer nor any log holds it; another partner is refused."""
     where = "Gostomel highway, no. 5a"
