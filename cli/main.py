@@ -22,6 +22,7 @@ from deploy.local.store import NoStore
 from deploy.local.system import NotReady, System
 from deploy.local.topics import TopicWrong
 from shared.replay import LogBroken
+from shared.roles import ROLES
 
 FORESEEN = (
     CannotAsk,
@@ -115,11 +116,14 @@ def token(
         str | None, typer.Option(help="Act for this member (its id); else as an operator.")
     ] = None,
     role: Annotated[
-        list[str] | None, typer.Option(help="A role, such as monitor; more than once for more.")
+        list[str] | None,
+        typer.Option(help="A role, such as monitor; more than once for more. Else: member."),
     ] = None,
 ) -> None:
     """Print a bearer token for the local stack, valid for an hour."""
-    roles = tuple(role or ([] if member else ["operator"]))
+    if unknown := sorted(set(role or ()) - set(ROLES)):
+        raise typer.BadParameter(f"{', '.join(unknown)}: allowed: {', '.join(ROLES)}")
+    roles = tuple(role or (["member"] if member else ["operator"]))
     header = System().authorization("local", member, roles)["Authorization"]
     _say(header.removeprefix("Bearer "))
 
