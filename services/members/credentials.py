@@ -57,9 +57,12 @@ def possible_roles(member: Member | None) -> tuple[TokenRole, ...]:
 
 
 def token_roles(credential: Credential, member: Member | None) -> tuple[TokenRole, ...]:
-    """The roles that a credential's tokens may have today: none while its member is not admitted,
-    and none that its member has lost."""
-    if credential.member_id and (member is None or member.status != "admitted"):
+    """The roles that a credential's tokens may have today: none that its member has lost.
+
+    A suspended member keeps its tokens: it may still decline, confirm what arrives, and leave.
+    Each service knows what it may not.
+    """
+    if credential.member_id and (member is None or member.status not in ("admitted", "suspended")):
         return ()
     possible = possible_roles(member)
     return tuple(role for role in credential.roles if role in possible)

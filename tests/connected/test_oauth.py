@@ -153,18 +153,21 @@ async def test_a_member_acts_with_a_token_until_its_credential_is_revoked(client
     assert last.json()["type"] == "urn:alliance:problem:credential-closed"
 
 
-async def test_suspended_member_gets_no_token_until_it_is_reinstated(clients: Clients) -> None:
-    """Its credential stays, and is good for nothing meanwhile; nor is a new one issued."""
+async def test_suspended_member_keeps_its_token_and_one_that_left_gets_none(
+    clients: Clients,
+) -> None:
+    """Suspended, it may still decline, confirm and leave, but gets no new credential."""
     credential = await clients.issue("bucha", "member")
     member = f"/members/{clients.ids['bucha']}"
     await clients.act(clients.token, f"{member}/suspension", {"reason": "for the test"})
-    refused = await clients.ask_token(FORM, credential["client_id"], credential["client_secret"])
-    assert (refused.status_code, refused.json()["error"]) == (400, "unauthorized_client")
+    own = await clients.token_of(credential)
     body = {"member_id": clients.ids["bucha"], "roles": ["member"], "label": "test"}
     no_more = await clients.act(clients.token, "/credentials", body)
     assert no_more.json()["type"] == "urn:alliance:problem:not-admitted"
-    await clients.act(clients.token, f"{member}/reinstatement", {"reason": "for the test"})
-    await clients.token_of(credential)
+    left = await clients.act(own, f"{member}/departure", {"reason": "for the test"})
+    assert left.status_code == 201
+    refused = await clients.ask_token(FORM, credential["client_id"], credential["client_secret"])
+    assert (refused.status_code, refused.json()["error"]) == (400, "unauthorized_client")
 
 
 async def test_secret_is_shown_once_and_stands_nowhere(clients: Clients) -> None:
