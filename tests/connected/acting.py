@@ -176,7 +176,16 @@ class Acting:
         body: Json = {"title": {"en": "A pledge"}, "lines": list(lines or (euros(100),))}
         if need_id:
             body["earmark"] = {"need_id": need_id}
-        return str((await self.done(who, "matching", "/pledges", body))["id"])
+
+        async def taken() -> str:
+            """Matching knows of a need a little later than projects."""
+            answer = await self.ask(who, "matching", "/pledges", body)
+            if answer.status_code == 422 and answer.json()["field"] == "/earmark/need_id":
+                return ""
+            assert answer.status_code == 201, answer.text
+            return str(answer.json()["id"])
+
+        return await until(taken, say=f"a pledge for {need_id}")
 
     async def proposals(self, need_id: str, number: int = 1) -> list[Json]:
         """The proposed matches of a need, as soon as there are `number`."""
