@@ -169,6 +169,16 @@ def posted(acting: Acting) -> int:
     return needs.count_documents({"authority_id": acting.ids["auc"]})
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Children can be interrupted, also where the tests run in the background of a shell, which
+    ignores SIGINT and has its children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 async def test_import_that_is_killed_and_repeated_posts_each_need_once(
     acting: Acting, tmp_path: Path
 ) -> None:
