@@ -1,6 +1,5 @@
 """Commands of matching: load, decide, commit."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -19,6 +18,7 @@ from services.matching.store import (
 )
 from shared.actor import Command
 from shared.codelists import currencies
+from shared.days import asked_day
 from shared.errors import InvalidInput
 from shared.events.facts import (
     Amount,
@@ -185,16 +185,14 @@ async def decline_match(match_id: MatchId, command: Because, uow: UnitOfWork) ->
 async def deliver(match_id: MatchId, command: Deliver, uow: UnitOfWork) -> Match:
     """Confirm that all or part of an agreed match has arrived, as the need's authority."""
     match = await uow.target(all_matches, match_id)
-    if date.fromisoformat(command.date) > uow.now.date():
-        raise InvalidInput(
-            "/date", "lies in the future", command.date, {"until": str(uow.now.date())}
-        )
+    asked_day(command.date, "/date", latest=uow.now.date())
     event = matches.deliver(match, uow.actor.member, command.amount, command.date, command.scope)
     return await uow.record(all_matches, event)
 
 
 async def set_rates(command: SetRates, uow: UnitOfWork) -> Rates:
     """Record exchange rates, as an operator."""
+    asked_day(command.date, "/date", latest=uow.now.date())
     model.check_rates(command.per_eur, tuple(currencies()))
     event = RatesSet(
         rates_id=RatesId.new(),

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from services.matching.knowledge import Party
 from shared.codelists import asked_chain
+from shared.days import asked_day
 from shared.errors import InvalidInput, NotYours, Refused
 from shared.events.facts import DecimalRate, LocalisedText, PledgeLine
 from shared.events.ids import MemberId, PledgeId, RatesId
@@ -117,14 +118,9 @@ def make(pledge: PledgeMade, partner: Party, today: date) -> PledgeMade:
             side=partner.side,
         )
     check_lines(pledge.lines)
-    earliest = max(today.isoformat(), pledge.valid_from or "")
-    if pledge.valid_until is not None and pledge.valid_until < earliest:
-        raise InvalidInput(
-            "/valid_until",
-            "lies before {allowed[from]}",
-            pledge.valid_until,
-            {"from": earliest},
-        )
+    begins = asked_day(pledge.valid_from, "/valid_from") if pledge.valid_from else today
+    if pledge.valid_until is not None:
+        asked_day(pledge.valid_until, "/valid_until", earliest=max(today, begins))
     for index, code in enumerate(pledge.earmark.territories):
         asked_chain(code, f"/earmark/territories/{index}")
     return pledge

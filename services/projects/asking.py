@@ -13,13 +13,14 @@ from services.projects.model import (
     must_own,
 )
 from shared.codelists import HROMADA_LEVEL, INSIDE_A_HROMADA, chain, find_place, places
+from shared.days import asked_day
 from shared.errors import InvalidInput
 from shared.events.facts import Katottg, RequirementLine, Site, Urgency
 from shared.events.ids import MemberId
 from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn
 from shared.lines import Line, check_lines, kept_lines, minor_units, of_minor_units
 
-WAR_BEGAN = "2014-02-20"
+WAR_BEGAN = date(2014, 2, 20)
 """The day from which damage is the war's: the beginning of the occupation of Crimea."""
 
 BOUNDS = {
@@ -49,13 +50,8 @@ def post(need: NeedPosted, authority: Authority, today: date) -> NeedPosted:
     check_lines(need.lines)
     if need.urgency in ("high", "critical") and need.urgency_reason is None:
         raise InvalidInput("/urgency_reason", "say why it is urgent", None, "a text")
-    if need.damage_date is not None and not (WAR_BEGAN <= need.damage_date <= today.isoformat()):
-        raise InvalidInput(
-            "/damage_date",
-            "is not between the beginning of the war and today",
-            need.damage_date,
-            {"from": WAR_BEGAN, "until": str(today)},
-        )
+    if need.damage_date is not None:
+        asked_day(need.damage_date, "/damage_date", earliest=WAR_BEGAN, latest=today)
     _check_site(need.site, need.site_withheld)
     return need
 

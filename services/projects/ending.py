@@ -9,6 +9,7 @@ from pydantic import Field
 from services.projects.knowledge import Authority, Commitment
 from services.projects.model import Need, NotIndependent, must_be_in, must_own
 from shared.actor import Command
+from shared.days import asked_day
 from shared.errors import InvalidInput
 from shared.events.facts import DateText, Money, Text
 from shared.events.ids import MemberId
@@ -39,13 +40,8 @@ def complete(need: Need, by: MemberId, outcome: CompleteProject, today: date) ->
     must_own(need, by)
     must_be_in(need, "implementation")
     assert need.start_date is not None
-    if not need.start_date <= outcome.end_date <= today.isoformat():
-        raise InvalidInput(
-            "/end_date",
-            "is not between start and today",
-            outcome.end_date,
-            {"from": need.start_date, "until": str(today)},
-        )
+    began = date.fromisoformat(need.start_date)
+    asked_day(outcome.end_date, "/end_date", earliest=began, latest=today)
     for index, value in enumerate(outcome.final_value):
         check_amount(value, f"/final_value/{index}")
     return ProjectCompleted(

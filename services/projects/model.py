@@ -11,7 +11,8 @@ from pydantic import Field
 
 from services.projects.knowledge import Commitment
 from shared.actor import Command
-from shared.errors import InvalidInput, NotYours, Refused
+from shared.days import asked_day
+from shared.errors import NotYours, Refused
 from shared.events.facts import (
     DateText,
     Katottg,
@@ -156,17 +157,9 @@ def start(
     must_be_in(need, "identification", "preparation")
     if not commitments:
         raise NothingAgreed("no match of need {need} is agreed", need=need.id)
-    if date.fromisoformat(plan.start_date) > today:
-        raise InvalidInput(
-            "/start_date", "lies in the future", plan.start_date, {"until": str(today)}
-        )
-    if plan.planned_end_date is not None and plan.planned_end_date < plan.start_date:
-        raise InvalidInput(
-            "/planned_end_date",
-            "ends before it starts",
-            plan.planned_end_date,
-            {"from": plan.start_date},
-        )
+    began = asked_day(plan.start_date, "/start_date", latest=today)
+    if plan.planned_end_date is not None:
+        asked_day(plan.planned_end_date, "/planned_end_date", earliest=began)
     for index, value in enumerate(plan.planned_value):
         check_amount(value, f"/planned_value/{index}")
     return ProjectStarted(
@@ -210,8 +203,7 @@ def record_milestone(
     """A milestone as it stands. Raises NotYours, NeedClosed, InvalidInput."""
     must_own(need, by)
     must_be_in(need, "preparation", "implementation")
-    if milestone.status != "scheduled" and date.fromisoformat(milestone.date) > today:
-        raise InvalidInput("/date", "lies in the future", milestone.date, {"until": str(today)})
+    asked_day(milestone.date, "/date", latest=None if milestone.status == "scheduled" else today)
     before = next((m for m in need.milestones if m.milestone == milestone.milestone), None)
     return MilestoneRecorded(
         need_id=need.id,

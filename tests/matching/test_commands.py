@@ -406,3 +406,18 @@ def test_match_keeps_the_rate_it_was_made_by() -> None:
     assert story.match(before).reserved == money("40.00", "UAH")
     assert after.reserved == money("50.00", "UAH")
     assert story.match(before).rate != after.rate
+
+
+def test_rates_are_of_a_day_that_has_come() -> None:
+    """A quotation of tomorrow is refused at its date."""
+    story = Story()
+    for day, good in (("2023-09-01", True), ("2023-09-02", False), ("1023-09-01", False)):
+        command = SetRates.model_validate(
+            {"date": day, "source": "ECB", "per_eur": {"UAH": "40.1234"}}
+        )
+        if good:
+            story.do(commands.set_rates, command)
+            continue
+        with pytest.raises(InvalidInput) as refused:
+            story.do(commands.set_rates, command)
+        assert refused.value.facts["field"] == "/date"

@@ -147,6 +147,17 @@ def test_day_that_is_in_no_calendar_is_refused(day: str) -> None:
         plan(day)
 
 
+@pytest.mark.parametrize("day", ["0202-08-01", "1899-12-31"])
+def test_day_that_nobody_means_is_refused(day: str) -> None:
+    """A slip of the hand in the year is told, not recorded."""
+    with pytest.raises(InvalidInput) as refused:
+        model.start(a_need(), IRPIN, [committed()], plan(day), TODAY)
+    assert refused.value.facts["field"] == "/start_date"
+    with pytest.raises(InvalidInput) as refused:
+        model.start(a_need(), IRPIN, [committed()], plan(planned_end_date="2201-01-01"), TODAY)
+    assert refused.value.facts["field"] == "/planned_end_date"
+
+
 def test_what_is_resumed_goes_on_where_it_stood() -> None:
     """A suspension interrupts the preparation or the work, and gives back the same."""
     for status in ("preparation", "implementation"):
