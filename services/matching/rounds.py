@@ -65,6 +65,8 @@ def expiry(service: Service) -> Worker:
 
 async def run_round(uow: UnitOfWork) -> bool:
     """One round; whether it proposed anything. A round that proposes nothing records nothing."""
+    if not await uow.find(pledges, {"status": "open"}, limit=1):
+        return False  # nothing is offered: what is asked, however much, need not be read
     problem = await _problem(uow)
     solution = engine.decide(problem)
     if not solution.proposals:
