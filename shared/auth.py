@@ -27,6 +27,9 @@ ALGORITHMS = ("EdDSA", "ES256")
 KINDS = {"EdDSA": ("OKP", "Ed25519"), "ES256": ("EC", "P-256"), "RS256": ("RSA", None)}
 """Algorithms that can be allowed: the kind and curve of their keys."""
 
+LEAST_RSA = 2048
+"""Bits that an RSA key has at least (RFC 7518, 3.3)."""
+
 LEEWAY = 5
 """Seconds that the clocks of issuer and service may differ."""
 
@@ -182,24 +185,28 @@ class _Remote:
                 answer = await client.get(self._url, headers={"Accept": "application/json"})
             self._keys = dict(_usable(answer.raise_for_status().json(), self._algorithms))
             self._fetched = time.monotonic()
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
             log.warning("the JWKS can't be fetched, the keys stay: %r", error)
         finally:  # not before: until then, others wait for what comes of it
             self._tried = time.monotonic()
 
 
 def _usable(jwks: dict[str, Any], algorithms: Sequence[str]) -> Iterator[tuple[str, jwt.PyJWK]]:
-    """Keys by id; those of another algorithm or use are somebody else's."""
+    """Keys by id; those of another algorithm or use, or too weak, are somebody else's."""
     for key in jwks["keys"]:
         try:
-            found = jwt.PyJWK(key)
-            kind = KINDS[found.algorithm_name] if found.algorithm_name in algorithms else None
-            if kind == (key["kty"], key.get("crv")) and key.get("use", "sig") == "sig":
-                yield key["kid"], found
-                continue
-        except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError):
-            pass
-        log.info("a key of the JWKS is not used: kid %r", dict(key).get("kid"))
+            kid, kind = str(key["kid"]), (key["kty"], key.get("crv"))
+            algorithm = next(name for name in algorithms if KINDS[name] == kind)
+            if key.get("alg", algorithm) != algorithm or key.get("use", "sig") != "sig":
+                raise ValueError
+            found = jwt.PyJWK(key, algorithm)  # the key's kind says which, it was checked
+            if algorithm == "RS256" and found.key.key_size < LEAST_RSA:
+                raise ValueError
+        except (jwt.PyJWTError, StopIteration, KeyError, ValueError, TypeError, AttributeError):
+            named = key.get("kid") if isinstance(key, dict) else None
+            log.info("a key of the JWKS is not used: kid %r", named)
+            continue
+        yield kid, found
 
 
 class Issuer:

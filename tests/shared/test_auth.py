@@ -262,6 +262,50 @@ def test_issuers_key_file_is_the_owners_alone_and_is_kept(tmp_path: Path, issuer
     assert "d" not in issuer.jwks["keys"][0]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"use": "enc"},
+        {"alg": "ES256"},
+        {"alg": "none"},
+        {"alg": ["EdDSA"]},
+        {"x": "AA"},
+        {"kty": ["OKP"]},
+        {"kid": {}},
+        7,
+        None,
+        [],
+    ],
+)
+def test_entry_of_the_keys_that_makes_no_sense_does_not_lock_the_good_ones_out(
+    tmp_path: Path, issuer: Issuer, tokens: Tokens, other: Any
+) -> None:
+    """Another use, another algorithm than the key's kind, half a key, no key: left out."""
+    spoilt = Issuer(tmp_path / "spoilt.pem", ISSUER)
+    entry = spoilt.jwks["keys"][0] | other if isinstance(other, dict) else other
+    rewrite(tmp_path / "jwks.json", {"keys": [entry, *issuer.jwks["keys"]]})
+    assert actor_of(tokens, f"Bearer {issuer.token('cli')}").name == "client:cli"
+    assert "not one of ours" in refused(tokens, f"Bearer {spoilt.token('cli')}")
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+def test_rsa_key_that_is_too_short_is_not_used(tmp_path: Path) -> None:
+    """RFC 7518, 3.3: 2,048 bits or more, whoever the issuer is."""
+    keys = {str(bits): generate_private_key(65537, bits) for bits in (1024, 2048)}
+    jwks = [
+        jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": bits}
+        for bits, key in keys.items()
+    ]
+    (tmp_path / "jwks.json").write_text(json.dumps({"keys": jwks}))
+    tokens = Tokens(tmp_path / "jwks.json", ISSUER, "alliance", algorithms=("RS256",))
+    weak, good = (
+        f"Bearer {jwt.encode(claims(), key, 'RS256', headers={'kid': bits})}"
+        for bits, key in keys.items()
+    )
+    assert "not one of ours" in refused(tokens, weak)
+    assert actor_of(tokens, good).name == "client:cli"
+
+
 class Published:
     """A JWKS on a server of its own, which counts how often it was asked for."""
 
