@@ -1,5 +1,6 @@
 """OAuth 2.0 on a running members: from the first operator to a token that projects takes."""
 
+import asyncio
 import base64
 import os
 import subprocess
@@ -14,6 +15,7 @@ import jwt
 import pytest
 import pytest_asyncio
 
+from services.members.oauth import AT_A_TIME
 from shared.keys import add_key
 from tests.connected.acting import Acting, Json, until
 from tests.system import TestBuild, running
@@ -269,6 +271,18 @@ async def test_who_fails_too_often_waits(clients: Clients) -> None:
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) >= 1
     await clients.token_of(other)
+
+
+async def test_guesses_that_come_at_once_are_limited_like_those_that_come_one_by_one(
+    clients: Clients,
+) -> None:
+    """All are sent before the first is answered; no more are looked at than the limit, and those
+    that were on their way when it was reached."""
+    client_id = (await clients.issue("cascais", "member"))["client_id"]
+    guesses = [clients.ask_token(FORM, client_id, f"guess {n}") for n in range(30)]
+    found = [answer.status_code for answer in await asyncio.gather(*guesses)]
+    assert set(found) == {401, 429}
+    assert found.count(401) < FAILURES + AT_A_TIME
 
 
 async def test_credential_that_is_over_gives_no_token_and_its_last_token_ends_with_it(
