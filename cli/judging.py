@@ -20,7 +20,7 @@ from shared.events.facts import RequirementLine
 from shared.events.ids import NeedId
 from shared.events.projects import NeedPosted
 from shared.lines import check_lines
-from shared.translations import translate
+from shared.problems import causes, said
 
 _LINE: TypeAdapter[RequirementLine] = TypeAdapter(RequirementLine)
 Path = Sequence[int | str]
@@ -70,15 +70,8 @@ def _of_lines(draft: Draft, language: str) -> Iterator[Fault]:
 
 
 def _faults(draft: Draft, error: ValidationError, language: str) -> Iterator[Fault]:
-    errors = error.errors(include_url=False)
-    for each in errors:
-        follows = any(o is not each and o["loc"][: len(each["loc"])] == each["loc"] for o in errors)
-        if each["type"] == "too_short" and follows:  # a list, because of what is wrong in it
-            continue
-        template = translate(each["type"], language, "pydantic")
-        known = template != each["type"]
-        said = template.format(**each.get("ctx", {})) if known else each["msg"]
-        yield _at(draft, each["loc"], each.get("input"), said)
+    for each in causes(error.errors(include_url=False)):
+        yield _at(draft, each["loc"], each.get("input"), said(each, language))
 
 
 def _fault(draft: Draft, error: Refused, language: str, line: int | None = None) -> Fault:
@@ -91,7 +84,7 @@ def _fault(draft: Draft, error: Refused, language: str, line: int | None = None)
     return _at(draft, path, facts.get("given"), error.detail(language), facts.get("allowed"))
 
 
-def _at(draft: Draft, path: Path, given: Any, said: str, may: Any = None) -> Fault:
+def _at(draft: Draft, path: Path, given: Any, words: str, may: Any = None) -> Fault:
     """A fault in the row and the column that a place in the body was read from."""
     first, *rest = path or [""]
     row = draft.rows[0]
@@ -101,7 +94,7 @@ def _at(draft: Draft, path: Path, given: Any, said: str, may: Any = None) -> Fau
     if row.cells.get(column) is None:  # what is said of the need may stand in any of its rows
         row = next((r for r in draft.rows if column in r.cells), row) if first != "lines" else row
     shown = row.cells.get(column, given if isinstance(given, str) else "")
-    return Fault(row.number, column, shown, said, tuple(allowed(may)))
+    return Fault(row.number, column, shown, words, tuple(allowed(may)))
 
 
 def _column(first: str, rest: Path) -> str:

@@ -5,8 +5,8 @@ and the values beside them are the same in both.
 """
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -18,6 +18,8 @@ from shared import telemetry
 from shared.errors import InvalidInput, Refused
 from shared.mongo import StoreAway
 from shared.translations import preferred, translate
+
+M = TypeVar("M", bound=Mapping[str, Any])
 
 TYPE = "urn:alliance:problem:"
 
@@ -106,10 +108,10 @@ def add_problem_handlers(app: FastAPI) -> None:
             {
                 "pointer": _pointer(_path(e, error.body)),
                 "in": str(e["loc"][0]),
-                "detail": _said(e, language),
+                "detail": said(e, language),
                 "given": _short(e.get("input")),
             }
-            for e in _causes(error.errors())
+            for e in causes(error.errors())
         ]
         first = errors[0]
         where = first["pointer"] or translate("the body", language)
@@ -119,8 +121,8 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         kind = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
-        said = str(error.detail)
-        answer = problem(request, error.status_code, kind, said, said)
+        words = str(error.detail)
+        answer = problem(request, error.status_code, kind, words, words)
         answer.headers.update(error.headers or {})
         return answer
 
@@ -135,7 +137,7 @@ def add_problem_handlers(app: FastAPI) -> None:
         return problem(request, 500, "unforeseen", "Something went wrong here", "it was logged")
 
 
-def _said(error: dict[str, Any], language: str) -> str:
+def said(error: Mapping[str, Any], language: str) -> str:
     """What pydantic says, in a language: its own words where there is no translation."""
     template = translate(error["type"], language, "pydantic")
     if template == error["type"]:
@@ -150,7 +152,7 @@ def _short(given: Any) -> Any:
     return given if isinstance(given, int | bool) else None
 
 
-def _causes(errors: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def causes(errors: Sequence[M]) -> list[M]:
     """Without those that only follow from others: a list is too short since its item is wrong."""
     return [
         e
