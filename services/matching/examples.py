@@ -2,44 +2,33 @@
 
 from typing import Any
 
+LINES: list[dict[str, Any]] = [
+    {
+        "kind": "funding",
+        "line": 1,
+        "amount": {"amount": "500000.00", "currency": "EUR"},
+        "minimum": {"amount": "100000.00", "currency": "EUR"},
+    },
+    {
+        "kind": "goods",
+        "line": 2,
+        "category": "truck",
+        "amount": {"quantity": 3, "unit": "piece"},
+        "indivisible": True,
+    },
+]
+"""What the pledge of the example holds."""
+
 EXAMPLES: dict[str, dict[str, Any]] = {
     "make_pledge": {
         "title": {"en": "For kindergartens in Kyiv oblast", "uk": "Для дитсадків Київщини"},
-        "lines": [
-            {
-                "kind": "funding",
-                "line": 1,
-                "amount": {"amount": "500000.00", "currency": "EUR"},
-                "minimum": {"amount": "100000.00", "currency": "EUR"},
-            },
-            {
-                "kind": "goods",
-                "line": 2,
-                "category": "truck",
-                "amount": {"quantity": 3, "unit": "piece"},
-                "indivisible": True,
-            },
-        ],
+        "lines": LINES,
         "earmark": {"territories": ["UA32000000000030281"], "sectors": ["education"]},
         "conditions": "A plaque names the donor.",
         "valid_until": "2099-12-31",
     },
     "amend_pledge": {
-        "lines": [
-            {
-                "kind": "funding",
-                "line": 1,
-                "amount": {"amount": "600000.00", "currency": "EUR"},
-                "minimum": {"amount": "100000.00", "currency": "EUR"},
-            },
-            {
-                "kind": "goods",
-                "line": 2,
-                "category": "truck",
-                "amount": {"quantity": 3, "unit": "piece"},
-                "indivisible": True,
-            },
-        ],
+        "lines": [LINES[0] | {"amount": {"amount": "600000.00", "currency": "EUR"}}, LINES[1]],
         "reason": "The city council gave more.",
     },
     "withdraw_pledge": {"reason": "The budget was cut."},

@@ -2,33 +2,36 @@
 
 from typing import Any
 
+LINES: list[dict[str, Any]] = [
+    {
+        "kind": "funding",
+        "line": 1,
+        "amount": {"amount": "525000.00", "currency": "EUR"},
+        "purpose": "equipment",
+    },
+    {
+        "kind": "goods",
+        "line": 2,
+        "category": "boiler",
+        "amount": {"quantity": 2, "unit": "piece"},
+        "unit_value": {"amount": "12000.00", "currency": "EUR"},
+    },
+    {
+        "kind": "services",
+        "line": 3,
+        "category": "shelter-construction",
+        "amount": {"quantity": 120, "unit": "person-day"},
+    },
+]
+"""What the need of the example asks for."""
+
 EXAMPLES: dict[str, dict[str, Any]] = {
     "post_need": {
         "place": "UA32080030010080493",
         "sector": "education",
         "project_type": "rehabilitation",
         "title": {"uk": "Дитячий садок «Піноккіо»", "en": "Kindergarten “Pinocchio”"},
-        "lines": [
-            {
-                "kind": "funding",
-                "line": 1,
-                "amount": {"amount": "525000.00", "currency": "EUR"},
-                "purpose": "equipment",
-            },
-            {
-                "kind": "goods",
-                "line": 2,
-                "category": "boiler",
-                "amount": {"quantity": 2, "unit": "piece"},
-                "unit_value": {"amount": "12000.00", "currency": "EUR"},
-            },
-            {
-                "kind": "services",
-                "line": 3,
-                "category": "shelter-construction",
-                "amount": {"quantity": 120, "unit": "person-day"},
-            },
-        ],
+        "lines": LINES,
         "urgency": "critical",
         "urgency_reason": "The building is damaged and the children have no shelter.",
         "damage_date": "2022-03-01",
@@ -37,27 +40,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "amend_need": {
         "reason": "A third boiler is needed.",
-        "lines": [
-            {
-                "kind": "funding",
-                "line": 1,
-                "amount": {"amount": "525000.00", "currency": "EUR"},
-                "purpose": "equipment",
-            },
-            {
-                "kind": "goods",
-                "line": 2,
-                "category": "boiler",
-                "amount": {"quantity": 3, "unit": "piece"},
-                "unit_value": {"amount": "12000.00", "currency": "EUR"},
-            },
-            {
-                "kind": "services",
-                "line": 3,
-                "category": "shelter-construction",
-                "amount": {"quantity": 120, "unit": "person-day"},
-            },
-        ],
+        "lines": [LINES[0], LINES[1] | {"amount": {"quantity": 3, "unit": "piece"}}, LINES[2]],
     },
     "withdraw_need": {"reason": "It was built with other means."},
     "prepare_project": {"plan": "Designs, permits and the tender for the repairs."},
