@@ -13,6 +13,7 @@ from shared.events.facts import (
     Line1,
     LineNumber,
     LocalisedText,
+    Moment,
     PledgeLine,
     ProjectSector,
     Side,
@@ -145,12 +146,17 @@ class MatchProposed(
 ):
     """Part of a pledge line is reserved for a requirement line. Subject: the match's id.
 
-    `reserved` counts in the pledge's currency or unit, `covers` in the need's.
+    `reserved` counts in the pledge's currency or unit, `covers` in the need's. It lapses at
+    `lapses_at` unless both sides accept. By hand: no `round_id`, a `reason`, and `proposed_by`
+    where a side proposed it and not an operator.
     """
 
     rate: UsedRate | None = None
-    round_id: RoundId
+    round_id: RoundId | None = None
     explanation: Explanation
+    lapses_at: Moment | None = None
+    proposed_by: MemberId | None = None
+    reason: Text | None = None
 
 
 class MatchAccepted(
@@ -166,6 +172,16 @@ class MatchAgreed(OfMatch, type="match-agreed", version=1, owner="matching", sub
     """Both sides accepted: a commitment (IATI 2/11). Subject: the match's id."""
 
 
+class Amendments(Fact):
+    """How often a match's pledge and need had been amended when it ended unanswered or by a no.
+
+    The pair is not proposed again by a round until one of them is amended once more.
+    """
+
+    pledge: Annotated[int, Field(ge=0)] = 0
+    need: Annotated[int, Field(ge=0)] = 0
+
+
 class MatchDeclined(
     OfMatch, type="match-declined", version=1, owner="matching", subject="match_id"
 ):
@@ -174,6 +190,35 @@ class MatchDeclined(
     side: Side
     declined_by: MemberId
     reason: Text
+    amended: Amendments = Amendments()
+
+
+class Unanswered(OfMatch):
+    """What is said of a proposal that waits, or waited in vain, for one side or both."""
+
+    accepted: tuple[Side, ...] = ()
+
+    @property
+    def silent(self) -> tuple[MemberId, ...]:
+        """The sides that have not answered."""
+        sides: dict[Side, MemberId] = {"partner": self.partner_id, "ukraine": self.authority_id}
+        return tuple(member for side, member in sides.items() if side not in self.accepted)
+
+
+class MatchLapsesSoon(
+    Unanswered, type="match-lapses-soon", version=1, owner="matching", subject="match_id"
+):
+    """A proposal lapses at `lapses_at` unless the silent sides accept. Subject: the match's id."""
+
+    lapses_at: Moment
+
+
+class MatchLapsed(Unanswered, type="match-lapsed", version=1, owner="matching", subject="match_id"):
+    """A proposal's time has passed without an agreement; its part is free again. Subject: the
+    match's id.
+    """
+
+    amended: Amendments = Amendments()
 
 
 ReleaseCause = Literal[
@@ -186,6 +231,7 @@ ReleaseCause = Literal[
     "pledge-expired",
     "member-suspended",
     "member-left",
+    "displaced",
 ]
 
 
@@ -196,12 +242,14 @@ class MatchReleased(
     match's id.
 
     `was` is what it had been: a proposal; or agreed, where the need was withdrawn at the same
-    moment or its project given up.
+    moment or its project given up. Displaced: a newly arrived pair of a higher tier takes the
+    place of a proposal that nobody had accepted; `displaced_by` is its match.
     """
 
     cause: ReleaseCause
     was: Literal["proposed", "agreed"]
     reason: Text
+    displaced_by: MatchId | None = None
 
 
 FlagCause = Literal["member-suspended", "member-left"]
@@ -271,6 +319,37 @@ class PassedOver(Fact):
     partner_id: MemberId
     need_id: NeedId
     reason: Line1
+
+
+ReasonCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
+"""Why a pledge line got nothing, as one word: `fully-covered`."""
+
+
+class LostLine(Fact):
+    """A requirement line that a pledge line could have served and did not get, and why.
+
+    `margin` is by how much its score was lower than what won, where that is the reason.
+    """
+
+    pledge_line: LineNumber
+    need_id: NeedId
+    need_line: LineNumber
+    reason: ReasonCode
+    margin: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+
+
+class PledgePassedOver(
+    Event, type="pledge-passed-over", version=1, owner="matching", subject="pledge_id"
+):
+    """A round gave a pledge nothing although it could have served. Subject: the pledge's id.
+
+    `lines` are the first 50 of what it lost; the pledge's amounts stay as they were.
+    """
+
+    pledge_id: PledgeId
+    partner_id: MemberId
+    round_id: RoundId
+    lines: Annotated[tuple[LostLine, ...], Field(min_length=1, max_length=50)]
 
 
 class MatchingRoundCompleted(
