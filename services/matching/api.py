@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.matching import by_hand, commands
-from services.matching.by_hand import AlreadyMatched, NotEligible, NothingFits, ProposeMatch
+from services.matching.by_hand import AlreadyMatched, NotEligible, ProposeMatch
 from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
 from services.matching.knowledge import NotAdmitted
 from services.matching.matches import Coverage, Match, MatchClosed, MatchStatus
@@ -65,7 +65,7 @@ LapseDays = Annotated[float, Depends(_lapse_days)]
 
 
 @router.post("/matches", status_code=201)
-@refuses(NotFound, NotYours, NotAdmitted, NotEligible, AlreadyMatched, NothingFits)
+@refuses(NotFound, NotYours, NotAdmitted, NotEligible, AlreadyMatched)
 async def propose_match(
     body: ProposeMatch, lapse_days: LapseDays, uow: Act, response: Response
 ) -> Match:

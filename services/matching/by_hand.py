@@ -4,10 +4,12 @@ The checks are those of a round, but for one: a pair that was declined or has la
 again, since somebody says why.
 """
 
-from datetime import date
-
 from services.matching import matches
-from services.matching.engine import Exchange, exchange_of, least_of
+from services.matching.engine import rate_of
+from services.matching.engine.eligibility import most, reasons
+from services.matching.engine.money import exchange
+from services.matching.engine.problem import FUNDING, Ask, Measure, Offer
+from services.matching.engine.problem import Rates as EngineRates
 from services.matching.knowledge import NotAdmitted, Requirement
 from services.matching.matches import Coverage, Match
 from services.matching.model import Balance, Pledge, Rates
@@ -23,8 +25,8 @@ from shared.events.facts import (
     Text,
 )
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId
-from shared.events.matching import Explanation, MatchProposed
-from shared.lines import is_whole, minor_units, of_minor_units, same_measure, unit_of
+from shared.events.matching import Explanation, MatchProposed, UsedRate
+from shared.lines import Line, is_whole, minor_units, of_minor_units, unit_of
 from shared.uow import UnitOfWork
 
 RULE = "by-hand.v1"
@@ -53,17 +55,11 @@ class AlreadyMatched(Refused):
     title = "There is a live match of these two lines"
 
 
-class NothingFits(Refused):
-    """Too little is available, or uncovered, for the least that the pledge's terms allow."""
-
-    title = "No part of the pledge line fits"
-
-
 async def propose_match(command: ProposeMatch, lapse_days: float, uow: UnitOfWork) -> Match:
     """Propose a match by hand, as an operator or as one of its two sides.
 
     Neither side has accepted it by that. Raises NotFound, NotYours, NotAdmitted, NotEligible,
-    AlreadyMatched, NothingFits, InvalidInput.
+    AlreadyMatched, InvalidInput.
     """
     pledge = await uow.require(pledges, command.pledge_id)
     need = await uow.require(requirements, command.need_id)
@@ -73,9 +69,10 @@ async def propose_match(command: ProposeMatch, lapse_days: float, uow: UnitOfWor
     balance, line = _lines(command, pledge, need)
     coverage = await uow.get(coverages, need.id) or Coverage(id=need.id)
     latest = await uow.find(rates, {}, limit=1, descending=True)
-    exchange = _exchange(pledge, balance, need, line, latest[0] if latest else None, uow.now.date())
-    uncovered = minor_units(line.amount) - coverage.line(line.line).taken
-    reserved, covers = part_of(command.reserved, balance, uncovered, exchange)
+    known = latest[0] if latest else None
+    offer, ask, by = _offer(pledge, balance), _ask(need, line, coverage), _as_fractions(known)
+    _must_be_eligible(offer, ask, by, uow.now.date().isoformat())
+    reserved, covers = _part(command.reserved, balance.line.amount, offer, ask, by)
     proposal = MatchProposed(
         match_id=MatchId.new(),
         pledge_id=pledge.id,
@@ -86,7 +83,7 @@ async def propose_match(command: ProposeMatch, lapse_days: float, uow: UnitOfWor
         authority_id=need.authority_id,
         reserved=of_minor_units(reserved, balance.line.amount),
         covers=of_minor_units(covers, line.amount),
-        rate=exchange.used,
+        rate=_used(known, balance.line.amount, line.amount),
         explanation=Explanation(rule=RULE, parts={}),
         lapses_at=matches.lapses_at(uow.now, lapse_days),
         proposed_by=proposed_by,
@@ -151,87 +148,111 @@ def _lines(
     return balances[command.pledge_line], asked[command.need_line]
 
 
-def _exchange(
-    pledge: Pledge,
-    balance: Balance,
-    need: Requirement,
-    line: RequirementLine,
-    known: Rates | None,
-    today: date,
-) -> Exchange:
-    """How the pledge line counts for the requirement line. Raises NotEligible."""
-    reasons = _why_not(pledge, need, today.isoformat())
-    exchange = exchange_of(known, balance.line.amount, line.amount)
-    both_money = isinstance(balance.line, FundingLine) and isinstance(line, FundingLine)
-    if not both_money and not same_measure(balance.line, line):
-        reasons.append("other-kind")
-    elif exchange is None:
-        reasons.append("no-rate")
-    if reasons or exchange is None:
+def _offer(pledge: Pledge, balance: Balance) -> Offer:
+    line = balance.line
+    return Offer(
+        pledge_id=pledge.id,
+        line=line.line,
+        partner_id=pledge.partner_id,
+        place=0,
+        since=0,
+        measure=_measure(line),
+        unit=unit_of(line.amount),
+        pledged=balance.pledged,
+        available=balance.available,
+        indivisible=line.indivisible,
+        minimum=minor_units(line.minimum) if line.minimum is not None else 0,
+        valid_from=pledge.valid_from,
+        valid_until=pledge.valid_until,
+        status=pledge.status,
+        need_id=pledge.earmark.need_id,
+        authority_id=pledge.earmark.authority_id,
+        territories=pledge.earmark.territories,
+        sectors=pledge.earmark.sectors,
+    )
+
+
+def _ask(need: Requirement, line: RequirementLine, coverage: Coverage) -> Ask:
+    return Ask(
+        need_id=need.id,
+        line=line.line,
+        authority_id=need.authority_id,
+        place=0,
+        since=0,
+        measure=_measure(line),
+        unit=unit_of(line.amount),
+        asked=minor_units(line.amount),
+        uncovered=minor_units(line.amount) - coverage.line(line.line).taken,
+        territory=need.territory,
+        sector=need.sector,
+        open=need.open,
+    )
+
+
+def _measure(line: Line) -> Measure:
+    return Measure(FUNDING if isinstance(line, FundingLine) else f"{line.kind}/{line.category}")
+
+
+def _as_fractions(known: Rates | None) -> EngineRates | None:
+    if known is None:
+        return None
+    return EngineRates(known.id, {c: r.as_integer_ratio() for c, r in known.per_eur.items()})
+
+
+def _used(known: Rates | None, pledged: Amount, asked: Amount) -> UsedRate | None:
+    """The rates that a pledge's currency was counted by for a need's, where they differ."""
+    if known is None or not isinstance(pledged, Money) or not isinstance(asked, Money):
+        return None
+    if pledged.currency == asked.currency:
+        return None
+    rate, other = rate_of(known, pledged.currency), rate_of(known, asked.currency)
+    assert rate is not None
+    assert other is not None, "without a rate the pair is not eligible"
+    return UsedRate(rates_id=known.id, pledge_per_eur=rate, need_per_eur=other)
+
+
+def _must_be_eligible(offer: Offer, ask: Ask, by: EngineRates | None, today: str) -> None:
+    if why_not := reasons(offer, ask, today=today, rates=by):
         raise NotEligible(
             "line {pledge_line} of pledge {pledge} may not serve line {need_line} of need {need}: "
             "{reasons}",
-            pledge_line=balance.line.line,
-            pledge=pledge.id,
-            need_line=line.line,
-            need=need.id,
-            reasons=reasons,
+            pledge_line=offer.line,
+            pledge=offer.pledge_id,
+            need_line=ask.line,
+            need=ask.need_id,
+            reasons=", ".join(why_not),
         )
-    return exchange
 
 
-def _why_not(pledge: Pledge, need: Requirement, today: str) -> list[str]:
-    """What of a pledge's status, validity and earmark does not allow this need."""
-    earmark = pledge.earmark
-    sectors = {need.sector, need.sector.partition(".")[0]}
-    found = {
-        "pledge-not-open": pledge.status != "open",
-        "need-not-open": not need.open,
-        "not-yet-valid": pledge.valid_from is not None and pledge.valid_from > today,
-        "no-longer-valid": pledge.valid_until is not None and pledge.valid_until < today,
-        "earmarked-for-another-need": earmark.need_id not in (None, need.id),
-        "earmarked-for-another-authority": earmark.authority_id not in (None, need.authority_id),
-        "earmarked-for-other-places": bool(earmark.territories)
-        and not set(earmark.territories) & set(need.territory),
-        "earmarked-for-other-sectors": bool(earmark.sectors) and not set(earmark.sectors) & sectors,
-    }
-    return [code for code, holds in found.items() if holds]
-
-
-def part_of(
-    asked: Amount | None, balance: Balance, uncovered: int, exchange: Exchange
+def _part(
+    wanted: Amount | None, like: Amount, offer: Offer, ask: Ask, by: EngineRates | None
 ) -> tuple[int, int]:
-    """(reserved, covers) in smallest units: what is asked for, or the most that fits.
+    """(reserved, covers) in smallest units: what is wanted, or the most that fits.
 
-    Raises NothingFits, and InvalidInput with the least and the most that is allowed.
+    Raises InvalidInput with the least and the most that is allowed.
     """
-    like, least = balance.line.amount, max(least_of(balance), 1)
-    most, covers = exchange.reserve(balance.available, max(uncovered, 0))
-    if covers <= 0 or most < least:
-        raise NothingFits(
-            "{available} is available and {allowed} of it would fit; the least is {least}",
-            available=str(of_minor_units(balance.available, like)),
-            allowed=str(of_minor_units(most, like)),
-            least=str(of_minor_units(least, like)),
-        )
-    if asked is None:
-        return most, covers
-    if unit_of(asked) != unit_of(like):
+    greatest, covers = most(offer, ask, by)
+    if wanted is None:
+        return greatest, covers
+    if unit_of(wanted) != unit_of(like):
         raise InvalidInput(
-            "/reserved", "is not counted as the line is", unit_of(asked), [unit_of(like)]
+            "/reserved", "is not counted as the line is", unit_of(wanted), [unit_of(like)]
         )
-    if isinstance(asked, Money) and not is_whole(asked):
-        raise InvalidInput("/reserved/amount", "has more decimals than its currency", str(asked))
-    reserved = minor_units(asked)
-    covers = min(uncovered, int(reserved * exchange.ratio))
-    if not least <= reserved <= most or covers <= 0:
+    if isinstance(wanted, Money) and not is_whole(wanted):
+        raise InvalidInput("/reserved/amount", "has more decimals than its currency", str(wanted))
+    found = exchange(offer.measure, offer.unit, ask.unit, by)
+    assert found is not None, "the pair is eligible"
+    reserved = minor_units(wanted)
+    covers = min(ask.uncovered, int(reserved * found.ratio))
+    least = offer.pledged if offer.indivisible else max(offer.minimum, 1)
+    if not least <= reserved <= greatest or covers <= 0:
         raise InvalidInput(
             "/reserved",
             "is not between the least and the most that fits",
-            str(asked),
+            str(wanted),
             {
                 "minimum": str(of_minor_units(least, like)),
-                "maximum": str(of_minor_units(most, like)),
+                "maximum": str(of_minor_units(greatest, like)),
             },
         )
     return reserved, covers
