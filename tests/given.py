@@ -184,10 +184,13 @@ class Notebook:
         self,
         collection: Folded[S],
         query: dict[str, Any],
+        sort: str = "_id",
         limit: int = 0,
         descending: bool = False,
     ) -> list[S]:
         found = sorted(self.states[collection.name].values(), key=lambda s: str(s.id))
+        if sort != "_id":
+            found.sort(key=lambda s: str(getattr(s, sort)))
         asked = [("id" if name == "_id" else name, value) for name, value in query.items()]
         hits = [s for s in found if all(_holds(getattr(s, name), v) for name, v in asked)]
         return (hits[::-1] if descending else hits)[: limit or None]
@@ -232,7 +235,7 @@ class Notebook:
         log.append(envelope)
         for collection, key in self.records.touched(event):
             found = self.states[collection.name]
-            found[key] = collection.evolve(found.get(key), event)
+            found[key] = collection.after(found.get(key), event, key)
             before = self.meta.get((collection.name, key), {"revision": 0, "subject_version": 0})
             self.meta[collection.name, key] = {
                 "_id": key,

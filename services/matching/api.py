@@ -1,8 +1,11 @@
 """HTTP of matching."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
 
-from services.matching import commands
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.matching import by_hand, commands
+from services.matching.by_hand import AlreadyMatched, NotEligible, ProposeMatch
 from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
 from services.matching.knowledge import NotAdmitted
 from services.matching.matches import Coverage, Match, MatchClosed, MatchStatus, Round
@@ -14,9 +17,10 @@ from services.matching.model import (
     PledgeStatus,
     Rates,
 )
+from services.matching.settings import MatchingSettings
 from services.matching.store import all_matches, coverages, pledges, rates, rounds
 from shared.codelists import codes_below
-from shared.errors import NotFound
+from shared.errors import NotFound, NotYours
 from shared.events.facts import Katottg, ProjectSector, sectors_below
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RatesId, RoundId
 from shared.events.matching import Explanation
@@ -48,6 +52,27 @@ async def amend_pledge(pledge_id: PledgeId, body: AmendPledge, uow: Change) -> P
 async def withdraw_pledge(pledge_id: PledgeId, body: Because, uow: Change) -> Pledge:
     """Take back what is not agreed."""
     return await commands.withdraw_pledge(pledge_id, body, uow)
+
+
+def _lapse_days(request: Request) -> float:
+    settings = request.app.state.settings
+    assert isinstance(settings, MatchingSettings)
+    return settings.lapse_days
+
+
+LapseDays = Annotated[float, Depends(_lapse_days)]
+"""The dependency of an endpoint that proposes: after how many days what it proposes lapses."""
+
+
+@router.post("/matches", status_code=201)
+@refuses(NotFound, NotYours, NotAdmitted, NotEligible, AlreadyMatched)
+async def propose_match(
+    body: ProposeMatch, lapse_days: LapseDays, uow: Act, response: Response
+) -> Match:
+    """Propose a match by hand, as an operator or one of its two sides, and say why."""
+    match = await by_hand.propose_match(body, lapse_days, uow)
+    response.headers["Location"] = f"/matches/{match.id}"
+    return match
 
 
 @router.post("/matches/{match_id}/acceptances", status_code=201)
