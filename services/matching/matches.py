@@ -28,6 +28,7 @@ from shared.events.matching import (
     NeedCovered,
     OfMatch,
     ReleaseCause,
+    RoundReport,
     UsedRate,
 )
 from shared.lines import is_whole, minor_units, of_minor_units, unit_of
@@ -117,6 +118,7 @@ class Round(State):
     id: RoundId
     rule: str
     match_ids: tuple[MatchId, ...]
+    report: RoundReport | None = None
 
 
 class MatchClosed(Refused):
@@ -335,5 +337,5 @@ def evolve_round(round_: Round | None, event: object) -> Round:
     """A round, as recorded."""
     match round_, event:
         case None, MatchingRoundCompleted() as e:
-            return Round(id=e.round_id, rule=e.rule, match_ids=e.match_ids)
+            return Round(id=e.round_id, rule=e.rule, match_ids=e.match_ids, report=e.report)
     raise TypeError(f"{event!r} cannot follow {round_!r}")

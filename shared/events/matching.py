@@ -9,6 +9,7 @@ from shared.events.facts import (
     CurrencyCode,
     DateText,
     DecimalRate,
+    HromadaSize,
     Katottg,
     Line1,
     LineNumber,
@@ -273,6 +274,62 @@ class PassedOver(Fact):
     reason: Line1
 
 
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+"""How many, of anything."""
+
+EuroCents = Annotated[int, Field(ge=0, lt=2**53)]
+"""Money by the round's rates, in euro cents; the most it can say stands for that and more."""
+
+
+class CoverageSums(Fact):
+    """How much of some requirement lines is covered (proposed, agreed or delivered), before a round
+    and after it.
+
+    `lines` are all of them, `touched_before` and `touched_after` those with anything covered.
+    `unvalued` of the lines have no value in euro (goods without a unit value, a currency without
+    a rate): they count in lines alone, and are not in the amounts.
+    """
+
+    lines: Count
+    touched_before: Count
+    touched_after: Count
+    unvalued: Count
+    asked_cents: EuroCents
+    before_cents: EuroCents
+    after_cents: EuroCents
+
+
+class OblastCoverage(CoverageSums):
+    """Coverage of the needs of one oblast, by its code."""
+
+    key: Katottg | Literal["unknown"]
+
+
+class SectorCoverage(CoverageSums):
+    """Coverage of the needs of one sector; a code does not hold those below it here."""
+
+    key: ProjectSector
+
+
+class SizeCoverage(CoverageSums):
+    """Coverage of the needs of hromadas of one size."""
+
+    key: HromadaSize
+
+
+class RoundReport(Fact):
+    """Coverage before and after a round, of all lines that were open to it, and by group.
+
+    Groups without a line are absent; each line is in one group of each kind, so the groups of a
+    kind add up to the total.
+    """
+
+    total: CoverageSums
+    by_oblast: tuple[OblastCoverage, ...] = ()
+    by_sector: tuple[SectorCoverage, ...] = ()
+    by_size: tuple[SizeCoverage, ...] = ()
+
+
 class MatchingRoundCompleted(
     Event,
     type="matching-round-completed",
@@ -288,3 +345,4 @@ class MatchingRoundCompleted(
     requirement_lines: Annotated[int, Field(ge=0)]
     match_ids: tuple[MatchId, ...]
     passed_over: tuple[PassedOver, ...] = ()
+    report: RoundReport | None = None
