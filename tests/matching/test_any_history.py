@@ -288,12 +288,22 @@ class AnyHistory(RuleBasedStateMachine):
         command = Deliver(amount=part if share < 12 else None, date="2023-08-31", scope="windows")
         self.then(commands.deliver, match.id, command, by=match.authority_id)
 
-    @initialize(rates=some_rates, asked=currencies, offered=currencies, amount=cents)
-    def beginning(self, rates: dict[str, str], asked: str, offered: str, amount: int) -> None:
+    @initialize(
+        rates=some_rates,
+        asked=currencies,
+        offered=currencies,
+        amount=cents,
+        tenths=st.integers(0, 9),
+    )
+    def beginning(
+        self, rates: dict[str, str], asked: str, offered: str, amount: int, tenths: int
+    ) -> None:
+        """Two pledges for one need, perhaps a part of one by hand, and a round."""
         self.set_rates(rates)
         self.post_need(0, asked, amount, 2)
         self.make_pledge(0, offered, amount, 3)
         self.make_pledge(1, asked, amount, 1)
+        self.propose_by_hand(tenths, 0, 1 + tenths % 2, tenths or None, tenths)
         self.run_round()
 
     @rule(rates=some_rates)
@@ -344,10 +354,10 @@ class AnyHistory(RuleBasedStateMachine):
         )
         self.then(commands.make_pledge, command, by=[*PARTNERS, AUTHORITIES[0]][owner % 4])
 
-    @rule()
-    def a_day_passes(self) -> None:
+    @rule(days=st.integers(1, 3))
+    def days_pass(self, days: int) -> None:
         """Pledges end with their last day, proposals that nobody answers in time lapse."""
-        self.book.now += timedelta(days=1, seconds=1)
+        self.book.now += timedelta(days=days, seconds=1)
         self.then(commands.expire_pledges)
         self.then(lapsing.look, REMINDER)
         for match in self.book.states["matches"].values():
