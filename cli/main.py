@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import admin, matches, members, needs, pledges
+from cli import admin, matches, members, needs, pledges, rounds
 from cli import demo as demonstration
 from cli.client import CannotAsk
 from cli.rebuild import Busy
@@ -51,6 +51,7 @@ for name, commands in (
     ("needs", needs),
     ("pledges", pledges),
     ("matches", matches),
+    ("rounds", rounds),
     ("members", members),
     ("admin", admin),
 ):

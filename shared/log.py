@@ -26,7 +26,8 @@ LOCK = "lock"
 """A counter that only makes two transactions collide; no part of the state."""
 
 INBOX = "inbox"
-PLAIN = (INBOX, "requests", "leases", "parked")
+SEEN = "seen"
+PLAIN = (INBOX, SEEN, "requests", "leases", "parked")
 """Collections beside the log that hold no folded state."""
 
 LOG_INDEXES = [

@@ -8,7 +8,7 @@ from services.matching import by_hand, commands
 from services.matching.by_hand import AlreadyMatched, NotEligible, ProposeMatch
 from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
 from services.matching.knowledge import NotAdmitted
-from services.matching.matches import Coverage, Match, MatchClosed, MatchStatus
+from services.matching.matches import Coverage, Match, MatchClosed, MatchStatus, Round
 from services.matching.model import (
     NotAPartner,
     Pledge,
@@ -18,11 +18,11 @@ from services.matching.model import (
     Rates,
 )
 from services.matching.settings import MatchingSettings
-from services.matching.store import all_matches, coverages, pledges, rates
+from services.matching.store import all_matches, coverages, pledges, rates, rounds
 from shared.codelists import codes_below
 from shared.errors import NotFound, NotYours
 from shared.events.facts import Katottg, ProjectSector, sectors_below
-from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RatesId
+from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RatesId, RoundId
 from shared.events.matching import Explanation
 from shared.http import Act, Change, CommandRoute
 from shared.openapi import refuses
@@ -165,6 +165,18 @@ async def list_matches(
 async def get_coverage(need_id: NeedId, read: Reads) -> Coverage:
     """How much of each line of a need is proposed, agreed, delivered, in smallest units."""
     return await read.require(coverages, need_id)
+
+
+@router.get("/rounds/{round_id}")
+async def get_round(round_id: RoundId, read: Reads) -> Round:
+    """One matching round, and how much was covered before and after it."""
+    return await read.require(rounds, round_id)
+
+
+@router.get("/rounds")
+async def list_rounds(page: Lists) -> list[Round]:
+    """Matching rounds in the order they were run."""
+    return await page.find(rounds, {})
 
 
 @router.get("/rates/{rates_id}")

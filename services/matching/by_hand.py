@@ -5,12 +5,12 @@ again, since somebody says why.
 """
 
 from services.matching import matches
-from services.matching.engine import rate_of
 from services.matching.engine.eligibility import most, reasons
 from services.matching.engine.money import exchange
-from services.matching.engine.problem import FUNDING, Ask, Measure, Offer
+from services.matching.engine.problem import Ask, Offer
 from services.matching.engine.problem import Rates as EngineRates
 from services.matching.knowledge import NotAdmitted, Requirement
+from services.matching.market import ask_of, engine_rates, offer_of, used_rate
 from services.matching.matches import Coverage, Match
 from services.matching.model import Balance, Pledge, Rates
 from services.matching.store import all_matches, coverages, parties, pledges, rates, requirements
@@ -70,7 +70,7 @@ async def propose_match(command: ProposeMatch, lapse_days: float, uow: UnitOfWor
     coverage = await uow.get(coverages, need.id) or Coverage(id=need.id)
     latest = await uow.find(rates, {}, limit=1, descending=True)
     known = latest[0] if latest else None
-    offer, ask, by = _offer(pledge, balance), _ask(need, line, coverage), _as_fractions(known)
+    offer, ask, by = offer_of(pledge, balance), ask_of(need, line, coverage), engine_rates(known)
     _must_be_eligible(offer, ask, by, uow.now.date().isoformat())
     reserved, covers = _part(command.reserved, balance.line.amount, offer, ask, by)
     proposal = MatchProposed(
@@ -83,7 +83,7 @@ async def propose_match(command: ProposeMatch, lapse_days: float, uow: UnitOfWor
         authority_id=need.authority_id,
         reserved=of_minor_units(reserved, balance.line.amount),
         covers=of_minor_units(covers, line.amount),
-        rate=_used(known, balance.line.amount, line.amount),
+        rate=used_rate(known, offer, ask),
         explanation=Explanation(rule=RULE, parts={}),
         lapses_at=matches.lapses_at(uow.now, lapse_days),
         proposed_by=proposed_by,
@@ -146,69 +146,6 @@ def _lines(
             "/need_line", "the need has no such line", command.need_line, sorted(asked)
         )
     return balances[command.pledge_line], asked[command.need_line]
-
-
-def _offer(pledge: Pledge, balance: Balance) -> Offer:
-    line = balance.line
-    return Offer(
-        pledge_id=pledge.id,
-        line=line.line,
-        partner_id=pledge.partner_id,
-        place=0,
-        since=0,
-        measure=_measure(line),
-        unit=unit_of(line.amount),
-        pledged=balance.pledged,
-        available=balance.available,
-        indivisible=line.indivisible,
-        minimum=minor_units(line.minimum) if line.minimum is not None else 0,
-        valid_from=pledge.valid_from,
-        valid_until=pledge.valid_until,
-        status=pledge.status,
-        need_id=pledge.earmark.need_id,
-        authority_id=pledge.earmark.authority_id,
-        territories=pledge.earmark.territories,
-        sectors=pledge.earmark.sectors,
-    )
-
-
-def _ask(need: Requirement, line: RequirementLine, coverage: Coverage) -> Ask:
-    return Ask(
-        need_id=need.id,
-        line=line.line,
-        authority_id=need.authority_id,
-        place=0,
-        since=0,
-        measure=_measure(line),
-        unit=unit_of(line.amount),
-        asked=minor_units(line.amount),
-        uncovered=minor_units(line.amount) - coverage.line(line.line).taken,
-        territory=need.territory,
-        sector=need.sector,
-        open=need.open,
-    )
-
-
-def _measure(line: Line) -> Measure:
-    return Measure(FUNDING if isinstance(line, FundingLine) else f"{line.kind}/{line.category}")
-
-
-def _as_fractions(known: Rates | None) -> EngineRates | None:
-    if known is None:
-        return None
-    return EngineRates(known.id, {c: r.as_integer_ratio() for c, r in known.per_eur.items()})
-
-
-def _used(known: Rates | None, pledged: Amount, asked: Amount) -> UsedRate | None:
-    """The rates that a pledge's currency was counted by for a need's, where they differ."""
-    if known is None or not isinstance(pledged, Money) or not isinstance(asked, Money):
-        return None
-    if pledged.currency == asked.currency:
-        return None
-    rate, other = rate_of(known, pledged.currency), rate_of(known, asked.currency)
-    assert rate is not None
-    assert other is not None, "without a rate the pair is not eligible"
-    return UsedRate(rates_id=known.id, pledge_per_eur=rate, need_per_eur=other)
 
 
 def _must_be_eligible(offer: Offer, ask: Ask, by: EngineRates | None, today: str) -> None:

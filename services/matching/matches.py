@@ -26,6 +26,7 @@ from shared.events.matching import (
     MatchDeclined,
     MatchFlagged,
     MatchingRoundCompleted,
+    MatchingRoundRequested,
     MatchLapsed,
     MatchLapsesSoon,
     MatchProposed,
@@ -34,6 +35,7 @@ from shared.events.matching import (
     NeedCovered,
     OfMatch,
     ReleaseCause,
+    RoundDecision,
     UsedRate,
 )
 from shared.lines import is_whole, minor_units, of_minor_units, unit_of
@@ -70,6 +72,7 @@ class Match(State):
     rate: UsedRate | None = None
     round_id: RoundId | None = None
     explanation: Explanation
+    unit_value: Money | None = None
     lapses_at: Moment | None = None
     proposed_by: MemberId | None = None
     reason: str | None = None
@@ -124,13 +127,14 @@ class Coverage(State):
 
 
 class Round(State):
-    """One matching round, as recorded."""
+    """One matching round: asked for by an operator, or decided by itself."""
 
     what: ClassVar[str] = "round"
 
     id: RoundId
-    rule: str
-    match_ids: tuple[MatchId, ...]
+    status: Literal["requested", "completed"]
+    reason: str | None = None
+    decision: RoundDecision | None = None
 
 
 class MatchClosed(Refused):
@@ -392,6 +396,10 @@ def evolve_coverage(coverage: Coverage | None, event: object) -> Coverage:
 def evolve_round(round_: Round | None, event: object) -> Round:
     """A round, as recorded."""
     match round_, event:
+        case None, MatchingRoundRequested() as e:
+            return Round(id=e.round_id, status="requested", reason=e.reason)
         case None, MatchingRoundCompleted() as e:
-            return Round(id=e.round_id, rule=e.rule, match_ids=e.match_ids)
+            return Round(id=e.round_id, status="completed", decision=e.decision)
+        case Round(status="requested"), MatchingRoundCompleted() as e:
+            return round_.model_copy(update={"status": "completed", "decision": e.decision})
     raise TypeError(f"{event!r} cannot follow {round_!r}")

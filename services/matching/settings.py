@@ -1,6 +1,6 @@
 """This service's environment variables."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,9 +10,13 @@ from shared.settings import Settings
 class MatchingSettings(Settings):
     """The common settings, when rounds run, and how long proposals stand."""
 
+    round_schedule: Annotated[
+        Literal["events", "hourly", "daily"],
+        Field(description="When rounds run: on events, or once an hour or a day, UTC."),
+    ] = "events"
     round_debounce_seconds: Annotated[
         float, Field(ge=0, description="How long a round waits for more to arrive.")
-    ] = 0.5
+    ] = 2.0
     expiry_poll_seconds: Annotated[
         float, Field(gt=0, description="How often pledges are looked for whose last day passed.")
     ] = 60.0

@@ -15,6 +15,7 @@ from shared.events.matching import (
     MatchDeclined,
     MatchFlagged,
     MatchingRoundCompleted,
+    MatchingRoundRequested,
     MatchLapsed,
     MatchLapsesSoon,
     MatchProposed,
@@ -137,8 +138,9 @@ rounds = Folded(
     "rounds",
     Round,
     matches.evolve_round,
-    {MatchingRoundCompleted: "round_id"},
-    begins=(MatchingRoundCompleted,),
+    {MatchingRoundRequested: "round_id", MatchingRoundCompleted: "round_id"},
+    [IndexModel([("status", 1), ("_id", 1)])],
+    begins=(MatchingRoundRequested,),
 )
 
 parties = Folded(

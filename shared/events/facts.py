@@ -338,6 +338,9 @@ MilestoneStatus = Literal["scheduled", "met", "notMet", "partiallyMet"]
 Urgency = Literal["low", "normal", "high", "critical"]
 """How soon a need must be met, as its owner says."""
 
+HromadaSize = Literal["small", "medium", "large", "unknown"]
+"""People in 2022: fewer than 10,000; fewer than 50,000; 50,000 or more; not known."""
+
 DateText = Annotated[
     str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)
 ]

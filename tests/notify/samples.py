@@ -265,8 +265,8 @@ EVENTS: tuple[Event, ...] = (
         partner_id=CASCAIS,
         round_id=an_id(RoundId, "1"),
         lines=(
-            LostLine(pledge_line=1, need_id=NEED, need_line=1, reason="fully-covered"),
-            LostLine(pledge_line=1, need_id=NEED, need_line=2, reason="outscored", margin=12),
+            LostLine(pledge_line=1, need_id=NEED, need_line=1, reason="covered-by-others"),
+            LostLine(pledge_line=1, need_id=NEED, need_line=2, reason="lower-score", margin=12),
         ),
     ),
 )

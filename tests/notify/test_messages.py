@@ -86,7 +86,8 @@ def test_a_proposal_that_both_accepted_meanwhile_asks_for_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "reason"), [("en", "others scored higher"), ("uk", "інші мали вищу оцінку")]
+    ("language", "reason"),
+    [("en", "what was chosen scored higher"), ("uk", "обране мало вищу оцінку")],
 )
 def test_who_was_passed_over_is_told_each_need_and_why(language: str, reason: str) -> None:
     """One line for each that was lost, its reason in words."""
