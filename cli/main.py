@@ -56,6 +56,7 @@ for name, commands in (
     ("admin", admin),
 ):
     app.add_typer(commands.app, name=name)
+app.add_typer(matches.app, name="match", hidden=True)  # what is done to one reads better so
 
 
 @app.command()

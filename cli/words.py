@@ -13,6 +13,8 @@ from shared.events.matching import (
     MatchFlagged,
     MatchingRoundCompleted,
     MatchingRoundRequested,
+    MatchLapsed,
+    MatchLapsesSoon,
     MatchProposed,
     MatchReleased,
     MatchUnflagged,
@@ -21,6 +23,7 @@ from shared.events.matching import (
     PledgeAmended,
     PledgeExpired,
     PledgeMade,
+    PledgePassedOver,
     PledgeWithdrawn,
     RatesSet,
 )
@@ -173,6 +176,12 @@ def _matching(  # noqa: PLR0912
             return f"pledge {names[event.pledge_id]} is withdrawn: {event.reason}"
         case PledgeExpired():
             return f"pledge {names[event.pledge_id]} has expired"
+        case PledgePassedOver():
+            needs = ", ".join(dict.fromkeys(names[lost.need_id] for lost in event.lines))
+            return f"pledge {names[event.pledge_id]} is passed over for {needs}"
+        case MatchProposed(round_id=None):
+            by = names[event.proposed_by] if event.proposed_by else "an operator"
+            return f"{_of(event, names)}, by hand of {by}: {event.reason}"
         case MatchProposed():
             why = event.explanation
             steps = ", ".join(k for k, v in why.tier.items() if v) or "no preference"
@@ -183,6 +192,12 @@ def _matching(  # noqa: PLR0912
             return f"agreed: {_of(event, names)}"
         case MatchDeclined():
             return f"{names[event.declined_by]} declines {_of(event, names)}: {event.reason}"
+        case MatchLapsesSoon():
+            silent = " and ".join(names[side] for side in event.silent)
+            return f"lapses soon, {silent} to answer: {_of(event, names)}"
+        case MatchLapsed():
+            silent = " and ".join(names[side] for side in event.silent)
+            return f"lapsed, no answer of {silent}: {_of(event, names)}"
         case MatchReleased():
             return f"released: {_of(event, names)}: {event.reason}"
         case MatchFlagged():

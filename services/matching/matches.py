@@ -72,6 +72,7 @@ class Match(State):
     rate: UsedRate | None = None
     round_id: RoundId | None = None
     explanation: Explanation
+    unit_value: Money | None = None
     lapses_at: Moment | None = None
     proposed_by: MemberId | None = None
     reason: str | None = None
