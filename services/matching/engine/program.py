@@ -9,9 +9,14 @@ from math import floor, frexp
 
 import highspy
 import numpy as np
+from numpy.typing import NDArray
 
 from services.matching.engine.part import Found, Part
-from services.matching.engine.transport import Flow, Ints, NotSolved
+from services.matching.engine.transport import Flow, Ints
+
+Reals = NDArray[np.float64]
+
+STOPPED = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kSolutionLimit)
 
 NODES = 20_000
 """Nodes that HiGHS looks into for one objective; it is never stopped by a clock."""
@@ -32,7 +37,7 @@ def program(part: Part, nodes: int | None = None) -> Found:
 
     Score first, then precedence, then the order of pairs, a block of pairs at a time. Proven only
     where every pair is taken in whole steps: with a divisible rest, an objective that is kept
-    within a tolerance may still be traded for the next. Raises NotSolved.
+    within a tolerance may still be traded for the next.
     """
     model = _Model(part, NODES if nodes is None else nodes)
     best, bound = model.best(part.t.score)
@@ -41,14 +46,14 @@ def program(part: Part, nodes: int | None = None) -> Found:
     bound = max(bound, score)
     if not fitted or bound > score or model.divisible:
         return Found(found.amount, found.short, bound, proven=False)
-    model.keep(part.t.score, score)
+    kept = model.keep(part.t.score, score)
     best, most = model.best(part.precedence)
     second, fitted = model.exact(best)
     worth = part.worth(second.amount)
-    if not fitted or worth[:2] < part.worth(found.amount)[:2] or most > worth[1]:
-        best_yet = max(found, second, key=lambda f: part.worth(f.amount))
-        return Found(best_yet.amount, best_yet.short, score, proven=False)
-    model.keep(part.precedence, worth[1])
+    kept &= fitted and worth[0] == score and most <= worth[1]
+    if not kept or not model.keep(part.precedence, worth[1]):
+        better = max(found, second, key=lambda f: part.worth(f.amount))
+        return Found(better.amount, better.short, score, proven=False)
     found, proven = model.first_in_order(second)
     return Found(found.amount, found.short, score, proven)
 
@@ -66,7 +71,7 @@ class _Model:
         self.least = t.least > np.where(self.stepped, self.unit, 1)
         self.switch = np.full(self.pairs, -1)
         self.switch[self.least] = self.pairs + np.arange(np.count_nonzero(self.least))
-        self.highs = highspy.Highs()
+        self.highs = highspy.Highs()  # type: ignore[no-untyped-call]
         for name, value in (
             ("output_flag", False),
             ("threads", 1),
@@ -80,7 +85,7 @@ class _Model:
             ("mip_max_nodes", nodes),
         ):
             self.highs.setOptionValue(name, value)
-        count = self.pairs + np.count_nonzero(self.least)
+        count = self.pairs + int(np.count_nonzero(self.least))
         upper = np.ones(count)
         upper[: self.pairs][self.stepped] = self.steps[self.stepped]
         self.highs.addVars(count, np.zeros(count), upper)
@@ -97,7 +102,7 @@ class _Model:
         for rows, sizes, weights in ((t.offer, t.supply, self.unit), (t.ask, t.demand, takes)):
             for row, size in enumerate(sizes.tolist()):
                 pairs = np.flatnonzero(rows == row)
-                scale = _scale(max(size, int(weights[pairs].max())))
+                scale = _scale(max(size, int(weights[pairs].max())), BITS)
                 self._row(-highspy.kHighsInf, size * scale, pairs, weights[pairs] * scale)
 
     def _leasts(self) -> None:
@@ -106,47 +111,47 @@ class _Model:
             ends = np.array((pair, self.switch[pair]))
             full = float(t.most[pair]) / float(self.unit[pair])
             least = float(t.least[pair]) / float(self.unit[pair])
-            self._row(-highspy.kHighsInf, 0, ends, np.array((1, -full)))
-            self._row(0, highspy.kHighsInf, ends, np.array((1, -least)))
+            self._row(-highspy.kHighsInf, 0, ends, np.array((1.0, -full)))
+            self._row(0, highspy.kHighsInf, ends, np.array((1.0, -least)))
 
-    def _row(self, lower: float, upper: float, columns: Ints, weights: Ints) -> None:
-        self.highs.addRow(
-            lower, upper, len(columns), columns.astype(np.int32), weights.astype(float)
-        )
+    def _row(self, lower: float, upper: float, columns: Ints, weights: Reals) -> None:
+        self.highs.addRow(lower, upper, len(columns), columns.astype(np.int32), weights)
 
     def best(self, weight: Ints) -> tuple[Ints, int]:
-        """Columns as whole numbers by which Σ amount × weight is greatest, and its bound."""
-        worth = [w * u for w, u in zip(weight.tolist(), self.unit.tolist(), strict=True)]
-        scale = _scale(max(worth))
-        columns = np.arange(self.highs.getNumCol())
-        costs = np.zeros(len(columns))
+        """Columns as whole numbers by which Σ amount × weight is greatest, and its bound; none
+        taken, and all that there is, where HiGHS can't say."""
+        worth = self._worth(weight)
+        scale = _scale(max(worth), BITS)
+        count = self.highs.getNumCol()
+        costs = np.zeros(count)
         costs[: self.pairs] = [w * scale for w in worth]
-        self.highs.changeColsCost(len(columns), columns.astype(np.int32), costs)
+        self.highs.changeColsCost(count, np.arange(count, dtype=np.int32), costs)
         self.highs.run()
-        status = self.highs.getModelStatus()
-        limits = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kSolutionLimit)
-        if status not in limits:
-            raise NotSolved(f"program of {self.pairs} pairs: {status.name}")
-        info = self.highs.getInfo()
-        values = np.asarray(self.highs.getSolution().col_value)
-        if len(values) == 0 or info.primal_solution_status != 2:
-            values = np.zeros(len(columns))
-        # a column's price may be wrong by the tolerance; a row may be exceeded by it, at most at
-        # the greatest cost
-        beyond = 2 * TOLERANCE * (len(columns) + self.highs.getNumRow() * max(costs))
-        bound = (info.mip_dual_bound + beyond) / scale if np.isfinite(info.mip_dual_bound) else 0
-        everything = sum(
-            w * m for w, m in zip(weight.tolist(), self.part.t.most.tolist(), strict=True)
-        )
-        return np.rint(values).astype(np.int64), min(floor(bound) if bound else everything, everything)
+        columns = np.zeros(count, np.int64)
+        bound = sum(w * n for w, n in zip(worth, self.steps.tolist(), strict=True))
+        if self.highs.getModelStatus() in STOPPED:
+            info = self.highs.getInfo()
+            if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
+                columns = np.rint(self.highs.getSolution().col_value).astype(np.int64)
+            if np.isfinite(info.mip_dual_bound):
+                # a column's price may be wrong by the tolerance; a row may be exceeded by it,
+                # at most at the greatest cost
+                beyond = 2 * TOLERANCE * (count + self.highs.getNumRow() * max(costs))
+                bound = min(bound, floor((info.mip_dual_bound + beyond) / scale))
+        return columns, bound
 
-    def keep(self, weight: Ints, worth: int) -> None:
-        """From now on, only solutions whose Σ amount × weight is that much: whole numbers, so
-        that half of one is room enough for tolerances."""
-        weights = [w * u for w, u in zip(weight.tolist(), self.unit.tolist(), strict=True)]
-        scale = _scale(max(weights))
+    def _worth(self, weight: Ints) -> list[int]:
+        """What one of each pair's column counts for."""
+        return [w * u for w, u in zip(weight.tolist(), self.unit.tolist(), strict=True)]
+
+    def keep(self, weight: Ints, worth: int) -> bool:
+        """From now on, only solutions whose Σ amount × weight is that much: a whole number, so
+        half of one is left for tolerances. False where they are larger than that."""
+        weights = self._worth(weight)
+        scale = _scale(max(weights), 0)
         row = np.array([w * scale for w in weights])
         self._row((worth - 0.5) * scale, highspy.kHighsInf, np.arange(self.pairs), row)
+        return 0.5 * scale > 100 * TOLERANCE
 
     def exact(self, columns: Ints) -> tuple[Flow, bool]:
         """The amounts that the columns stand for, the divisible rest as a flow; and whether all
@@ -170,7 +175,8 @@ class _Model:
         """Of all that are left, the one with the most for the first pair, then the second."""
         steps, order, at = self.steps.tolist(), self.part.t.order.tolist(), 0
         while at < len(order):
-            block, size = [], 1
+            block: list[int] = []
+            size = 1
             while at < len(order) and (not block or size * (steps[order[at]] + 1) <= BLOCK):
                 size *= steps[order[at]] + 1
                 block.append(order[at])
@@ -200,6 +206,6 @@ class _Model:
         return better, True
 
 
-def _scale(greatest: int) -> float:
-    """A power of two by which a number comes below 2^BITS."""
-    return float(2.0 ** min(0, BITS - frexp(greatest)[1]))
+def _scale(greatest: int, bits: int) -> float:
+    """The power of two, 1 or less, by which a number comes below 2^bits."""
+    return float(2.0 ** min(0, bits - frexp(greatest)[1]))

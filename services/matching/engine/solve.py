@@ -124,7 +124,9 @@ def _reduced(t: Transport) -> _Reduced:
         demand=scaled.demand // by_ask * by_ask,
     )
     most = np.where(odd, most, _most(cut, cut.least, cut.step))
-    return _Reduced(replace(cut, most=most, takes=np.where(odd & (most > 0), takes, most)), part, u, apart)
+    return _Reduced(
+        replace(cut, most=most, takes=np.where(odd & (most > 0), takes, most)), part, u, apart
+    )
 
 
 def _most(t: Transport, least: Ints, step: Ints) -> Ints:
