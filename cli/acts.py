@@ -130,14 +130,19 @@ def change(
         session.show(answer, one(columns))
 
 
-def show(session: Session, service: str, path: str, key: str, columns: Columns) -> None:
+def fetch(session: Session, service: str, path: str, key: str) -> tuple[Json, str]:
     """One thing, and which version it is of."""
 
     async def ask(client: Client) -> tuple[Json, str]:
         answer = await client.get(service, path, key)
         return answer.json(), answer.headers.get("ETag", "").strip('"')
 
-    thing, version = session.ask(ask)
+    return session.ask(ask)
+
+
+def show(session: Session, service: str, path: str, key: str, columns: Columns) -> None:
+    """One thing, and which version it is of, as a table of all that is known."""
+    thing, version = fetch(session, service, path, key)
     if session.as_json:
         session.show(thing, one(columns))
     else:

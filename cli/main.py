@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import admin, matches, members, needs, pledges
+from cli import admin, matches, members, needs, pledges, rounds
 from cli import demo as demonstration
 from cli.client import CannotAsk
 from cli.rebuild import Busy
@@ -51,10 +51,12 @@ for name, commands in (
     ("needs", needs),
     ("pledges", pledges),
     ("matches", matches),
+    ("rounds", rounds),
     ("members", members),
     ("admin", admin),
 ):
     app.add_typer(commands.app, name=name)
+app.add_typer(matches.app, name="match", hidden=True)  # what is done to one reads better so
 
 
 @app.command()

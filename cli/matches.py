@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from cli.acts import DryRun, Limit, Reason, Version, change, show, show_list
+from cli.acts import DryRun, Limit, Reason, Version, change, show, show_dry_run, show_list
+from cli.client import Json
 from cli.session import Session, connected
-from cli.tables import MATCH
+from cli.tables import MATCH, one
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 Id = Annotated[str, typer.Argument(metavar="MATCH", help="The match's id.")]
@@ -39,6 +40,50 @@ def list_matches(
 def show_match(session: Session, match: Id) -> None:
     """One match, and why it was proposed."""
     show(session, "matching", "matches", match, MATCH)
+
+
+@app.command()
+@connected
+def propose(
+    session: Session,
+    pledge: Annotated[str, typer.Option(help="Part of this pledge (its id) …")],
+    need: Annotated[str, typer.Option(help="… for this need (its id).")],
+    reason: Reason,
+    pledge_line: Annotated[int, typer.Option(help="Which of the pledge's lines.")] = 1,
+    need_line: Annotated[int, typer.Option(help="Which of the need's lines.")] = 1,
+    reserved: Annotated[
+        str | None,
+        typer.Option(help='How much of it: "500.00 EUR", "3 piece"; else all that fits.'),
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Propose a match by hand, as an operator or one of its two sides."""
+    body: Json = {
+        "pledge_id": pledge,
+        "pledge_line": pledge_line,
+        "need_id": need,
+        "need_line": need_line,
+        "reason": reason,
+    }
+    if reserved is not None:
+        body["reserved"] = _amount(reserved)
+    answer = session.ask(
+        lambda client: client.post("matching", "matches", body=body, dry_run=dry_run)
+    ).json()
+    if dry_run:
+        show_dry_run(session, "POST /matches", body, answer, MATCH)
+    else:
+        session.show(answer, one(MATCH))
+
+
+def _amount(given: str) -> Json:
+    """Money, or whole units, as it is written: `500.00 EUR`, `3 piece`."""
+    number, _, unit = given.strip().partition(" ")
+    if unit.isupper():
+        return {"amount": number, "currency": unit}
+    if unit and number.isdecimal():
+        return {"quantity": int(number), "unit": unit}
+    raise typer.BadParameter(f'{given}: allowed: "500.00 EUR", "3 piece"', param_hint="--reserved")
 
 
 @app.command()

@@ -40,6 +40,16 @@ async def read_log(bootstrap: str, owner: str) -> list[Envelope]:
     return found
 
 
+async def partitions(bootstrap: str, owner: str) -> int:
+    """How many partitions an owner's topic has."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await consumer.start()
+    try:
+        return len(await _partitions(consumer, f"{owner}.events"))
+    finally:
+        await consumer.stop()
+
+
 async def lag(bootstrap: str, groups: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
     """Records that each consumer group has not committed yet, by `topic[partition]`.
 

@@ -2,9 +2,9 @@
 
 One transaction handles the events of a partition that came together: it first inserts
 `{_id: "/source id"}` for each, so an event that was handled before is skipped, and the handlers'
-state and log are written in the same transaction. Where that fails, events are taken one at a
-time; one that keeps failing goes to the dead letters and its subject is parked. The offsets are
-committed by the caller, after all this. The inbox never expires.
+state and log, and how far the partition was seen, are written in the same transaction. Where that
+fails, events are taken one at a time; one that keeps failing goes to the dead letters and its
+subject is parked. The offsets are committed by the caller, after all this. The inbox never expires.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from shared.events.registry import UnknownEvent, read_event
 from shared.handlers import Delivery, Handlers
 from shared.log import INBOX, Records
 from shared.mongo import DuplicateKeyError, Session, Store, is_away
+from shared.seen import mark
 from shared.uow import UnitOfWork
 
 log = logging.getLogger("alliance.inbox")
@@ -200,6 +201,7 @@ class Inbox:
                 await self._on[type(delivery.event)](delivery.event, uow)
             crash.point("in-handler")
         await uow.flush()
+        await mark(self._store, session, new)
         crash.point("before-commit")
         return len(fresh)
 

@@ -15,11 +15,18 @@ from ssl import SSLContext
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.helpers import create_ssl_context
+from aiokafka.partitioner import murmur2
 
 log = logging.getLogger("alliance.kafka")
 
 MAX_REQUEST = 1_048_576
 """Bytes of one request; not above the topics' `max.message.bytes`."""
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Which of a topic's partitions, from 0, holds a key's records: as aiokafka and Kafka's Java
+    client place them (murmur2 of the key)."""
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 class RecordTooLarge(Exception):

@@ -26,7 +26,8 @@ LOCK = "lock"
 """A counter that only makes two transactions collide; no part of the state."""
 
 INBOX = "inbox"
-PLAIN = (INBOX, "requests", "leases", "parked")
+SEEN = "seen"
+PLAIN = (INBOX, SEEN, "requests", "leases", "parked")
 """Collections beside the log that hold no folded state."""
 
 LOG_INDEXES = [
@@ -72,11 +73,19 @@ class Folded(Generic[S]):
     begins: tuple[type[Event], ...] = ()
     """Events whose subject is new here under a random id: nothing is looked for before they are
     recorded, and one that is there all the same makes the transaction fail."""
+    start: Callable[[str], S] | None = None
+    """The state of a document before its first event, by its key: for events that change several
+    documents, and so don't say whose document this one is."""
 
     @property
     def owner(self) -> str:
         """Whose log this is folded from."""
         return next(iter(self.keys)).owner
+
+    def after(self, state: S | None, event: Event, key: str) -> S:
+        """The state of the document of this key after one event."""
+        before = self.start(key) if state is None and self.start else state
+        return self.evolve(before, event)
 
     def touched(self, event: Event) -> Iterator[str]:
         """The keys of the documents that this event changes here."""
@@ -128,7 +137,7 @@ class Held(Generic[S]):
         of several foreign subjects may reach one document in any order; then `evolve` must give
         the same whatever the order, and so does the greatest id.
         """
-        self.state = collection.evolve(self.state, event)
+        self.state = collection.after(self.state, event, key)
         self.revision += 1
         self.last_event = max(event_id, self.last_event or event_id)
         if event.subject == key:

@@ -12,6 +12,8 @@ from typing import Any
 from shared.events.canonical import canonical
 from shared.events.envelope import Envelope
 from shared.events.registry import UnknownEvent, read_event
+from shared.events.seen import Seen
+from shared.kafka import partition_of
 from shared.log import LOCK, Held, Records
 
 Documents = dict[str, dict[str, Any]]
@@ -39,8 +41,42 @@ def in_order(owner: str, envelopes: Iterable[Envelope]) -> list[Envelope]:
     return [by_position[position] for position in range(len(by_position))]
 
 
+def as_of(
+    logs: Mapping[str, Iterable[Envelope]], seen: Seen, service: str, partitions: Mapping[str, int]
+) -> dict[str, list[Envelope]]:
+    """What a service had seen of each log at a moment that `seen` names; to be folded by `replay`.
+
+    `logs` are whole, as they were read; `partitions` says how many partitions each other owner's
+    topic has. Raises LogBroken where a log is (`in_order`), or lacks what was seen.
+    """
+    own = in_order(service, logs[service])
+    ids = {e.id for e in own}
+    if len(own) <= seen.own_through:
+        raise LogBroken(f"{service} has no event at position {seen.own_through}, which was seen")
+    for event_id in seen.own_also:
+        if event_id not in ids:
+            raise LogBroken(f"{service} has no event {event_id}, which was seen")
+    also = set(seen.own_also)
+    found = {service: [e for n, e in enumerate(own) if n <= seen.own_through or e.id in also]}
+    for owner in logs:
+        if owner == service:
+            continue
+        marks = {p.partition: p.position for p in seen.foreign if p.owner == owner}
+        log = in_order(owner, logs[owner])
+        where = [partition_of(e.key(), partitions[owner]) for e in log]
+        for partition, position in marks.items():
+            if position >= len(log) or where[position] != partition:
+                raise LogBroken(
+                    f"{owner} has no event at position {position} on partition {partition}, "
+                    "which was seen"
+                )
+        found[owner] = [e for n, e in enumerate(log) if n <= marks.get(where[n], -1)]
+    return found
+
+
 def replay(records: Records, logs: Mapping[str, list[Envelope]]) -> dict[str, Documents]:
-    """All folded collections of a service, from the logs (`in_order`) of the owners it reads."""
+    """All folded collections of a service, from the logs of the owners it reads: `in_order`, or
+    `as_of` a moment."""
     held: dict[str, dict[str, Held[Any]]] = {c.name: {} for c in records.collections}
     for owner, envelopes in logs.items():
         for envelope in envelopes:

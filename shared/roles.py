@@ -14,7 +14,9 @@ ROLES: dict[str, frozenset[str]] = {
             "issue_credential",
             "rotate_credential",
             "revoke_credential",
+            "propose_match",
             "set_rates",
+            "ask_for_round",
             "set_contact",
             "erase_contact",
         }
@@ -39,6 +41,7 @@ ROLES: dict[str, frozenset[str]] = {
             "make_pledge",
             "amend_pledge",
             "withdraw_pledge",
+            "propose_match",
             "accept_match",
             "decline_match",
             "deliver",

@@ -100,6 +100,7 @@ class Service:
             lifespan=self._lifespan,
             openapi_url="/openapi.json",
         )
+        self.app.state.settings = settings
         self.app.state.store = self.store
         self.app.state.records = records
         self.app.state.tokens = Tokens(

@@ -22,9 +22,11 @@ from shared.events.facts import (
 )
 from shared.events.ids import Id
 from shared.events.registry import Event
+from shared.kafka import partition_of
 from shared.lines import Line
 from shared.log import Folded, Records, State
 from shared.uow import UnitOfWork
+from tests.memory import MemoryStore
 
 S = TypeVar("S", bound=State)
 I = TypeVar("I", bound=Id)  # noqa: E741  an id of some kind
@@ -45,6 +47,9 @@ MYKOLAIV_OF_LVIV_OBLAST = "UA46100110010094231"
 
 NOW = datetime(2023, 9, 1, 9, 0, tzinfo=UTC)
 TODAY = NOW.date()
+
+PARTITIONS = 3
+"""Of every topic of events (deploy/kafka/topics.toml)."""
 
 
 def patience(in_ci: int, else_: int, **more: Any) -> settings:
@@ -116,6 +121,7 @@ class Notebook:
         self.versions: dict[tuple[str, str], int] = {}
         self.actor = Actor("service:test")
         self.now = NOW
+        self.session = None
 
     def do(
         self,
@@ -184,10 +190,13 @@ class Notebook:
         self,
         collection: Folded[S],
         query: dict[str, Any],
+        sort: str = "_id",
         limit: int = 0,
         descending: bool = False,
     ) -> list[S]:
         found = sorted(self.states[collection.name].values(), key=lambda s: str(s.id))
+        if sort != "_id":
+            found.sort(key=lambda s: str(getattr(s, sort)))
         asked = [("id" if name == "_id" else name, value) for name, value in query.items()]
         hits = [s for s in found if all(_holds(getattr(s, name), v) for name, v in asked)]
         return (hits[::-1] if descending else hits)[: limit or None]
@@ -212,6 +221,21 @@ class Notebook:
     async def follow(self, origin: Origin) -> str | None:
         return None
 
+    async def flush(self) -> None:
+        """All is written at once here."""
+
+    @property
+    def store(self) -> MemoryStore:
+        """How far each log goes: every event has its position at once, and all others' are seen."""
+        own = {"_id": "relay", "next": len(self.logs[self.records.service])}
+        marks: dict[str, int] = {}
+        for owner, log in self.logs.items():
+            if owner != self.records.service:
+                for position, e in enumerate(log):
+                    marks[f"{owner}/{partition_of(e.key(), PARTITIONS)}"] = position
+        seen = [{"_id": partition, "position": position} for partition, position in marks.items()]
+        return MemoryStore(leases=[own], seen=seen)
+
     def fold(self, event: Event) -> None:
         """Append an event to its owner's log and evolve all it touches, as if it had happened."""
         log = self.logs.setdefault(event.owner, [])
@@ -232,7 +256,7 @@ class Notebook:
         log.append(envelope)
         for collection, key in self.records.touched(event):
             found = self.states[collection.name]
-            found[key] = collection.evolve(found.get(key), event)
+            found[key] = collection.after(found.get(key), event, key)
             before = self.meta.get((collection.name, key), {"revision": 0, "subject_version": 0})
             self.meta[collection.name, key] = {
                 "_id": key,

@@ -1,11 +1,15 @@
 """HTTP of matching."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
 
-from services.matching import commands
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.matching import by_hand, commands
+from services.matching import rounds as in_rounds
+from services.matching.by_hand import AlreadyMatched, NotEligible, ProposeMatch
 from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
 from services.matching.knowledge import NotAdmitted
-from services.matching.matches import Coverage, Match, MatchClosed, MatchStatus
+from services.matching.matches import Coverage, Match, MatchClosed, MatchStatus, Round
 from services.matching.model import (
     NotAPartner,
     Pledge,
@@ -14,11 +18,13 @@ from services.matching.model import (
     PledgeStatus,
     Rates,
 )
-from services.matching.store import all_matches, coverages, pledges, rates
+from services.matching.rounds import AskForRound
+from services.matching.settings import MatchingSettings
+from services.matching.store import all_matches, coverages, pledges, rates, rounds
 from shared.codelists import codes_below
-from shared.errors import NotFound
+from shared.errors import NotFound, NotYours
 from shared.events.facts import Katottg, ProjectSector, sectors_below
-from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RatesId
+from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RatesId, RoundId
 from shared.events.matching import Explanation
 from shared.http import Act, Change, CommandRoute
 from shared.openapi import refuses
@@ -50,6 +56,27 @@ async def withdraw_pledge(pledge_id: PledgeId, body: Because, uow: Change) -> Pl
     return await commands.withdraw_pledge(pledge_id, body, uow)
 
 
+def _lapse_days(request: Request) -> float:
+    settings = request.app.state.settings
+    assert isinstance(settings, MatchingSettings)
+    return settings.lapse_days
+
+
+LapseDays = Annotated[float, Depends(_lapse_days)]
+"""The dependency of an endpoint that proposes: after how many days what it proposes lapses."""
+
+
+@router.post("/matches", status_code=201)
+@refuses(NotFound, NotYours, NotAdmitted, NotEligible, AlreadyMatched)
+async def propose_match(
+    body: ProposeMatch, lapse_days: LapseDays, uow: Act, response: Response
+) -> Match:
+    """Propose a match by hand, as an operator or one of its two sides, and say why."""
+    match = await by_hand.propose_match(body, lapse_days, uow)
+    response.headers["Location"] = f"/matches/{match.id}"
+    return match
+
+
 @router.post("/matches/{match_id}/acceptances", status_code=201)
 @refuses(MatchClosed, NotAdmitted)
 async def accept_match(match_id: MatchId, uow: Change) -> Match:
@@ -77,6 +104,14 @@ async def set_rates(body: SetRates, uow: Act, response: Response) -> Rates:
     recorded = await commands.set_rates(body, uow)
     response.headers["Location"] = f"/rates/{recorded.id}"
     return recorded
+
+
+@router.post("/rounds", status_code=201)
+async def ask_for_round(body: AskForRound, uow: Act, response: Response) -> Round:
+    """Ask for a matching round now, as an operator; it is completed by itself a moment later."""
+    asked = await in_rounds.ask_for_round(body, uow)
+    response.headers["Location"] = f"/rounds/{asked.id}"
+    return asked
 
 
 @router.get("/pledges/{pledge_id}")
@@ -140,6 +175,18 @@ async def list_matches(
 async def get_coverage(need_id: NeedId, read: Reads) -> Coverage:
     """How much of each line of a need is proposed, agreed, delivered, in smallest units."""
     return await read.require(coverages, need_id)
+
+
+@router.get("/rounds/{round_id}")
+async def get_round(round_id: RoundId, read: Reads) -> Round:
+    """One matching round, and how much was covered before and after it."""
+    return await read.require(rounds, round_id)
+
+
+@router.get("/rounds")
+async def list_rounds(page: Lists) -> list[Round]:
+    """Matching rounds in the order they were run."""
+    return await page.find(rounds, {})
 
 
 @router.get("/rates/{rates_id}")

@@ -1,6 +1,6 @@
 """matching as a process: `uvicorn services.matching.app:app`."""
 
-from services.matching import api, rounds
+from services.matching import api, lapsing, rounds
 from services.matching.examples import EXAMPLES
 from services.matching.handlers import on
 from services.matching.settings import MatchingSettings
@@ -15,5 +15,5 @@ app = Service(
     routers=[api.router],
     examples=EXAMPLES,
     on=on,
-    workers=[rounds.worker, rounds.expiry],
+    workers=[rounds.worker, rounds.expiry, lapsing.worker],
 ).app

@@ -30,6 +30,7 @@ from shared.events.facts import (
 )
 from shared.events.ids import MatchId, PledgeId, RatesId
 from shared.events.matching import (
+    Amendments,
     Earmark,
     NeedCovered,
     PledgeLines,
@@ -179,7 +180,15 @@ async def accept_match(match_id: MatchId, uow: UnitOfWork) -> Match:
 async def decline_match(match_id: MatchId, command: Because, uow: UnitOfWork) -> Match:
     """Say no to a proposal, as one of its two sides."""
     match = await uow.target(all_matches, match_id)
-    return await uow.record(all_matches, matches.decline(match, uow.actor.member, command.reason))
+    amended = await amendments_of(match, uow)
+    event = matches.decline(match, uow.actor.member, command.reason, amended)
+    return await uow.record(all_matches, event)
+
+
+async def amendments_of(match: Match, uow: UnitOfWork) -> Amendments:
+    """How often a match's pledge and need have been amended by now."""
+    pledge = await uow.require(pledges, match.pledge_id)
+    return matches.amendments(pledge, await uow.require(requirements, match.need_id))
 
 
 async def deliver(match_id: MatchId, command: Deliver, uow: UnitOfWork) -> Match:

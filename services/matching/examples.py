@@ -32,12 +32,20 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "reason": "The city council gave more.",
     },
     "withdraw_pledge": {"reason": "The budget was cut."},
+    "propose_match": {
+        "pledge_id": "01818ba0-0003-7003-8000-000000000003",
+        "pledge_line": 1,
+        "need_id": "01818ba0-0003-7002-8000-000000000003",
+        "need_line": 1,
+        "reason": "The two mayors agreed on it when they met.",
+    },
     "decline_match": {"reason": "We have found another way to do it."},
     "deliver": {
         "amount": {"amount": "250000.00", "currency": "EUR"},
         "date": "2023-08-31",
         "scope": "the first half of the equipment",
     },
+    "ask_for_round": {"reason": "All pledges of the conference are in."},
     "set_rates": {
         "date": "2022-06-22",
         "source": "an example, no quotation",

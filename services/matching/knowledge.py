@@ -71,6 +71,7 @@ class Requirement(State):
     sector: ProjectSector
     urgency: Urgency
     lines: tuple[RequirementLine, ...]
+    amendments: int = 0
 
 
 def evolve_party(party: Party | None, event: object) -> Party:
@@ -125,6 +126,7 @@ def evolve_requirement(requirement: Requirement | None, event: object) -> Requir
                 update={
                     "lines": e.lines or requirement.lines,
                     "urgency": e.urgency or requirement.urgency,
+                    "amendments": requirement.amendments + 1,
                 }
             )
         case Requirement(), ProjectResumed():

@@ -5,15 +5,19 @@ line, at every event: proposed + agreed + delivered is what its matches cover.
 """
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from services.matching.knowledge import Requirement
+from services.matching.model import Pledge
 from shared.errors import InvalidInput, NotYours, Refused
-from shared.events.facts import Amount, LineNumber, Money, Side
+from shared.events.envelope import rfc3339
+from shared.events.facts import Amount, LineNumber, Moment, Money, Side
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RoundId
 from shared.events.matching import (
+    Amendments,
     ContributionDelivered,
     Explanation,
     FlagCause,
@@ -22,18 +26,22 @@ from shared.events.matching import (
     MatchDeclined,
     MatchFlagged,
     MatchingRoundCompleted,
+    MatchingRoundRequested,
+    MatchLapsed,
+    MatchLapsesSoon,
     MatchProposed,
     MatchReleased,
     MatchUnflagged,
     NeedCovered,
     OfMatch,
     ReleaseCause,
+    RoundDecision,
     UsedRate,
 )
 from shared.lines import is_whole, minor_units, of_minor_units, unit_of
 from shared.log import State
 
-MatchStatus = Literal["proposed", "agreed", "delivered", "declined", "released"]
+MatchStatus = Literal["proposed", "agreed", "delivered", "declined", "lapsed", "released"]
 
 
 class Flag(State):
@@ -45,7 +53,10 @@ class Flag(State):
 
 
 class Match(State):
-    """A reserved part of one pledge line for one requirement line; live until it ends."""
+    """A reserved part of one pledge line for one requirement line; live until it ends.
+
+    `amended` is how often its pledge and need had been amended when it was declined or lapsed.
+    """
 
     what: ClassVar[str] = "match"
 
@@ -59,11 +70,17 @@ class Match(State):
     reserved: Amount
     covers: Amount
     rate: UsedRate | None = None
-    round_id: RoundId
+    round_id: RoundId | None = None
     explanation: Explanation
+    unit_value: Money | None = None
+    lapses_at: Moment | None = None
+    proposed_by: MemberId | None = None
+    reason: str | None = None
     status: MatchStatus = "proposed"
     live: bool = True
     accepted: tuple[Side, ...] = ()
+    reminded: bool = False
+    amended: Amendments | None = None
     delivered: int = 0
     delivered_covers: int = 0
     flags: tuple[Flag, ...] = ()
@@ -110,13 +127,14 @@ class Coverage(State):
 
 
 class Round(State):
-    """One matching round, as recorded."""
+    """One matching round: asked for by an operator, or decided by itself."""
 
     what: ClassVar[str] = "round"
 
     id: RoundId
-    rule: str
-    match_ids: tuple[MatchId, ...]
+    status: Literal["requested", "completed"]
+    reason: str | None = None
+    decision: RoundDecision | None = None
 
 
 class MatchClosed(Refused):
@@ -149,31 +167,70 @@ def _is(match: Match, status: MatchStatus) -> None:
         )
 
 
+def _accepted_already(match: Match, side: Side) -> MatchClosed:
+    return MatchClosed(
+        "side {given} has accepted match {match} already", given=side, match=match.id
+    )
+
+
 def accept(match: Match, by: MemberId) -> list[MatchAccepted | MatchAgreed]:
     """One side says yes; with the other's yes it is agreed. Raises NotYours, MatchClosed."""
     side = side_of(match, by)
     _is(match, "proposed")
     if side in match.accepted:
-        raise MatchClosed(
-            "side {given} has accepted match {match} already", given=side, match=match.id
-        )
+        raise _accepted_already(match, side)
     accepted = MatchAccepted.model_validate(match.of() | {"side": side, "accepted_by": by})
     if not match.accepted:
         return [accepted]
     return [accepted, MatchAgreed.model_validate(match.of())]
 
 
-def decline(match: Match, by: MemberId, reason: str) -> MatchDeclined:
+def decline(
+    match: Match, by: MemberId, reason: str, amended: Amendments = Amendments()
+) -> MatchDeclined:
     """One side says no. Raises NotYours, MatchClosed."""
     side = side_of(match, by)
     _is(match, "proposed")
     return MatchDeclined.model_validate(
-        match.of() | {"side": side, "declined_by": by, "reason": reason}
+        match.of() | {"side": side, "declined_by": by, "reason": reason, "amended": amended}
     )
 
 
-def release(match: Match, cause: ReleaseCause, reason: str) -> MatchReleased:
-    """End a proposal because one of its ends changed. Raises MatchClosed.
+def lapses_at(now: datetime, days: float) -> str:
+    """The moment at which what is proposed now lapses: RFC 3339, UTC."""
+    return rfc3339(now + timedelta(days=days))
+
+
+def remind(match: Match) -> MatchLapsesSoon:
+    """Say once that a proposal lapses soon. Raises MatchClosed."""
+    _is(match, "proposed")
+    return MatchLapsesSoon.model_validate(
+        match.of() | {"accepted": match.accepted, "lapses_at": match.lapses_at}
+    )
+
+
+def lapse(match: Match, amended: Amendments) -> MatchLapsed:
+    """End a proposal that was not agreed in its time. Raises MatchClosed."""
+    _is(match, "proposed")
+    return MatchLapsed.model_validate(match.of() | {"accepted": match.accepted, "amended": amended})
+
+
+def amendments(pledge: Pledge, need: Requirement) -> Amendments:
+    """How often the two sides of a pair have been amended."""
+    return Amendments(pledge=pledge.amendments, need=need.amendments)
+
+
+def bars(match: Match, pledge: Pledge, need: Requirement) -> bool:
+    """Whether a round may not propose a pair because of this match of its lines: it is live, or
+    was declined or lapsed, and neither side was amended since."""
+    return match.live or match.amended == amendments(pledge, need)
+
+
+def release(
+    match: Match, cause: ReleaseCause, reason: str, displaced_by: MatchId | None = None
+) -> MatchReleased:
+    """End a proposal because one of its ends changed, or because a pair of a higher tier takes its
+    place, which it does only while neither side has accepted. Raises MatchClosed.
 
     An agreed match of which nothing was delivered ends so where its project is given up, or its
     need withdrawn: projects refuses that once it knows of the agreement, so the two happened at
@@ -182,9 +239,10 @@ def release(match: Match, cause: ReleaseCause, reason: str) -> MatchReleased:
     given_up = cause in ("need-withdrawn", "project-cancelled")
     if not given_up or match.status != "agreed" or match.delivered:
         _is(match, "proposed")
-    return MatchReleased.model_validate(
-        match.of() | {"cause": cause, "was": match.status, "reason": reason}
-    )
+    if cause == "displaced" and match.accepted:
+        raise _accepted_already(match, match.accepted[0])
+    facts = {"cause": cause, "was": match.status, "reason": reason, "displaced_by": displaced_by}
+    return MatchReleased.model_validate(match.of() | facts)
 
 
 def release_until(
@@ -275,8 +333,12 @@ def evolve_match(match: Match | None, event: object) -> Match:
             return match.model_copy(update={"accepted": tuple(sorted((*match.accepted, e.side)))})
         case Match(), MatchAgreed():
             return match.model_copy(update={"status": "agreed"})
-        case Match(), MatchDeclined():
-            return match.model_copy(update={"status": "declined", "live": False})
+        case Match(), MatchLapsesSoon():
+            return match.model_copy(update={"reminded": True})
+        case Match(), MatchDeclined() | MatchLapsed() as e:
+            status = "declined" if isinstance(e, MatchDeclined) else "lapsed"
+            ended = {"status": status, "live": False, "amended": e.amended}
+            return match.model_copy(update=ended)
         case Match(), MatchReleased():
             return match.model_copy(update={"status": "released", "live": False, "flags": ()})
         case Match(), MatchFlagged() as e:
@@ -318,7 +380,7 @@ def evolve_coverage(coverage: Coverage | None, event: object) -> Coverage:
             moved = {"proposed": line.proposed - covers, "agreed": line.agreed + covers}
         case MatchReleased(was="agreed"):
             moved = {"agreed": line.agreed - covers}
-        case MatchDeclined() | MatchReleased():
+        case MatchDeclined() | MatchLapsed() | MatchReleased():
             moved = {"proposed": line.proposed - covers}
         case ContributionDelivered():
             part = minor_units(event.delivered_covers)
@@ -334,6 +396,10 @@ def evolve_coverage(coverage: Coverage | None, event: object) -> Coverage:
 def evolve_round(round_: Round | None, event: object) -> Round:
     """A round, as recorded."""
     match round_, event:
+        case None, MatchingRoundRequested() as e:
+            return Round(id=e.round_id, status="requested", reason=e.reason)
         case None, MatchingRoundCompleted() as e:
-            return Round(id=e.round_id, rule=e.rule, match_ids=e.match_ids)
+            return Round(id=e.round_id, status="completed", decision=e.decision)
+        case Round(status="requested"), MatchingRoundCompleted() as e:
+            return round_.model_copy(update={"status": "completed", "decision": e.decision})
     raise TypeError(f"{event!r} cannot follow {round_!r}")

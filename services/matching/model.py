@@ -19,11 +19,13 @@ from shared.events.matching import (
     Earmark,
     LineAmount,
     MatchDeclined,
+    MatchLapsed,
     MatchProposed,
     MatchReleased,
     PledgeAmended,
     PledgeExpired,
     PledgeMade,
+    PledgePassedOver,
     PledgeWithdrawn,
     RatesSet,
 )
@@ -69,6 +71,7 @@ class Pledge(State):
     conditions: str | None = None
     valid_from: str | None = None
     valid_until: str | None = None
+    amendments: int = 0
 
     def balance(self, line: int) -> Balance:
         """The balance of one line. Raises LookupError."""
@@ -240,7 +243,10 @@ def evolve_pledge(pledge: Pledge | None, event: object) -> Pledge:
                 known[n.line].model_copy(update={"line": n}) if n.line in known else Balance(line=n)
                 for n in e.lines
             )
-            return pledge.model_copy(update={"balances": balances})
+            amended = {"balances": balances, "amendments": pledge.amendments + 1}
+            return pledge.model_copy(update=amended)
+        case Pledge(), PledgePassedOver():
+            return pledge
         case Pledge(), PledgeWithdrawn() as e:
             for taken in e.withdrawn:
                 pledge = _moved(pledge, taken.line, withdrawn=minor_units(taken.amount))
@@ -251,7 +257,7 @@ def evolve_pledge(pledge: Pledge | None, event: object) -> Pledge:
             return pledge.model_copy(update={"status": "expired"})
         case Pledge(), MatchProposed() as e:
             return _moved(pledge, e.pledge_line, reserved=minor_units(e.reserved))
-        case Pledge(), MatchDeclined() | MatchReleased() as e:
+        case Pledge(), MatchDeclined() | MatchLapsed() | MatchReleased() as e:
             free = minor_units(e.reserved)
             gone = {} if pledge.status == "open" else {pledge.status: free}
             return _moved(pledge, e.pledge_line, reserved=-free, **gone)

@@ -1,41 +1,86 @@
-"""What matching does by itself: rounds (load what is open, decide, propose), and expiry.
+"""Matching rounds: take stock of what is open, decide in the solver's process, propose; and expiry.
 
-One instance at a time runs each.
+One instance at a time decides. Taking stock, deciding and proposing are apart: each proposal is
+written only if what it rests on still allows it, in the transaction that writes it, so no
+interleaving can reserve more than there is. What changed meanwhile is left for the next round,
+which every commit wakes.
 """
 
 import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from services.matching import commands, engine
-from services.matching.engine import Problem, Proposal
-from services.matching.knowledge import BARRED
-from services.matching.matches import Match
+from services.matching import commands, solving
+from services.matching.engine import RULE, PassedOver, Problem, Solution
+from services.matching.loading import load
+from services.matching.market import Market
+from services.matching.matches import Round
+from services.matching.proposing import Proposal, Writer
+from services.matching.reporting import report
 from services.matching.settings import MatchingSettings
-from services.matching.store import (
-    all_matches,
-    coverages,
-    parties,
-    pledges,
-    rates,
-    requirements,
-    rounds,
-    twinnings,
+from services.matching.store import pledges, rounds
+from shared.actor import Command
+from shared.events.facts import Text
+from shared.events.ids import MatchId, RoundId
+from shared.events.matching import (
+    MatchingRoundCompleted,
+    MatchingRoundRequested,
+    RoundDecision,
+    RoundStep,
 )
-from shared import telemetry
-from shared.events.ids import MatchId, MemberId, RoundId
-from shared.events.matching import MatchingRoundCompleted, MatchProposed
+from shared.events.seen import Seen
+from shared.seen import TooManyUnsequenced, positions
 from shared.service import Service
 from shared.uow import UnitOfWork
 from shared.worker import Lease, Worker
+
+AT_ONCE = 200
+"""Most proposals, or partners passed over, in one transaction."""
+
+Part = Callable[[UnitOfWork], Awaitable[int]]
+"""One transaction of a round; how much it proposed."""
+
+
+class AskForRound(Command):
+    """Why a round is asked for now."""
+
+    reason: Text
+
+
+async def ask_for_round(command: AskForRound, uow: UnitOfWork) -> Round:
+    """Ask for a round now, as an operator, whatever the schedule says."""
+    asked = MatchingRoundRequested(round_id=RoundId.new(), reason=command.reason)
+    return await uow.record(rounds, asked)
 
 
 def worker(service: Service) -> Worker:
     """The worker that runs rounds: woken by every commit, after a short wait for more."""
     settings = service.settings
     assert isinstance(settings, MatchingSettings)
+    schedule = Schedule(settings.round_schedule)
+    fruitless = ""
 
     async def step(lease: Lease) -> bool:
+        nonlocal fruitless
         await asyncio.sleep(settings.round_debounce_seconds)
-        return await service.command(run_round)
+        try:
+            stock = await service.command(lambda uow: take_stock(uow, schedule.due(uow.now)))
+        except TooManyUnsequenced:
+            return False  # the relay is behind; its commits wake this again
+        if stock is None or (not stock.requested and stock.problem_hash == fruitless):
+            return False
+        started = time.perf_counter()
+        solution = await solving.solve(stock.problem)
+        milliseconds = round(1000 * (time.perf_counter() - started))
+        proposed = 0
+        for part in parts(stock, solution, milliseconds, settings.lapse_days):
+            await lease.beat()
+            proposed += await service.command(part)
+        fruitless = "" if proposed else stock.problem_hash
+        return proposed > 0
 
     return Worker(
         service.store,
@@ -44,6 +89,22 @@ def worker(service: Service) -> Worker:
         ttl=settings.lease_seconds,
         poll=settings.round_poll_seconds,
     )
+
+
+class Schedule:
+    """When rounds are due by themselves: on every event, or once in each hour or day (UTC)."""
+
+    def __init__(self, every: str) -> None:
+        self._format = {"events": "", "hourly": "%Y-%m-%dT%H", "daily": "%Y-%m-%d"}[every]
+        self._last: str | None = None
+
+    def due(self, now: datetime) -> bool:
+        """Whether a round is due; a period that has begun is due once."""
+        if not self._format:
+            return True
+        period = now.astimezone(UTC).strftime(self._format)
+        due, self._last = period != self._last, period
+        return due
 
 
 def expiry(service: Service) -> Worker:
@@ -63,91 +124,106 @@ def expiry(service: Service) -> Worker:
     )
 
 
-async def run_round(uow: UnitOfWork) -> bool:
-    """One round; whether it proposed anything. A round that proposes nothing records nothing."""
-    if not await uow.find(pledges, {"status": "open"}, limit=1):
-        return False  # nothing is offered: what is asked, however much, need not be read
-    problem = await _problem(uow)
-    solution = engine.decide(problem)
-    if not solution.proposals:
-        return False
-    round_id = RoundId.new()
-    for need_id in sorted({p.need.id for p in solution.proposals}):
-        # The proposals rest on what the need asks for, which they do not change.
-        await uow.lock(requirements, need_id)
-    sides = {m for p in solution.proposals for m in _sides(p)}
-    known = {p.id for p in await uow.find(parties, {"_id": {"$in": sorted(sides)}})}
-    for party_id in sorted(known):
-        # And on both sides being members in good standing.
-        await uow.lock(parties, party_id)
-    due_since = [
-        max(
-            uow.origin(pledges, p.pledge.id),
-            uow.origin(requirements, p.need.id),
-            *(uow.origin(parties, party_id) for party_id in _sides(p) if party_id in known),
-        )
-        for p in solution.proposals
-    ]
-    proposed: list[Match] = []
-    for proposal, origin in zip(solution.proposals, due_since, strict=True):
-        with telemetry.span("propose match", parent=await uow.follow(origin)):
-            proposed.append(await uow.record(all_matches, _proposed(proposal, round_id)))
-    await uow.record(
-        rounds,
-        MatchingRoundCompleted(
-            round_id=round_id,
-            rule=engine.RULE,
-            pledge_lines=sum(len(p.balances) for p in problem.pledges),
-            requirement_lines=sum(len(n.lines) for n in problem.needs),
-            match_ids=tuple(m.id for m in proposed),
-            passed_over=tuple(solution.passed_over[:1000]),
+@dataclass(frozen=True)
+class Stock:
+    """What a round decides on, and which events it had seen."""
+
+    round_id: RoundId
+    market: Market
+    problem: Problem
+    problem_hash: str
+    seen: Seen
+    requested: bool
+
+
+async def take_stock(uow: UnitOfWork, due: bool = True) -> Stock | None:
+    """All that is open, as of this transaction; None where no round is due, or no pledge is open."""
+    requested = await uow.find(rounds, {"status": "requested"}, limit=1)
+    if not requested and not (due and await uow.find(pledges, {"status": "open"}, limit=1)):
+        return None
+    market = await load(uow)
+    problem = market.problem(uow.now.date())
+    return Stock(
+        round_id=requested[0].id if requested else RoundId.new(),
+        market=market,
+        problem=problem,
+        problem_hash=problem.hash(),
+        seen=await positions(uow),
+        requested=bool(requested),
+    )
+
+
+def parts(stock: Stock, solution: Solution, milliseconds: int, lapse_days: float) -> Iterator[Part]:
+    """The transactions of a round, in order; none where it decided nothing and nobody asked."""
+    if not solution.awards and not stock.requested:
+        return
+    displaces = defaultdict(list)
+    for d in solution.displaced:
+        displaces[d.by_pledge_id, d.by_pledge_line, d.by_need_id, d.by_need_line].append(d)
+    proposals = []
+    for a in solution.awards:
+        gives_way = displaces[a.pledge_id, a.pledge_line, a.need_id, a.need_line]
+        proposals.append(Proposal(a, tuple(gives_way), MatchId.new()))
+    decided = _decided(stock, solution, milliseconds)
+
+    def part(first: bool, chosen: list[Proposal]) -> Part:
+        async def write(uow: UnitOfWork) -> int:
+            writer = Writer(uow, stock.market, stock.round_id, lapse_days)
+            await writer.load(chosen)
+            if first:
+                if stock.requested:
+                    await uow.require(rounds, stock.round_id)
+                    await uow.follow(uow.origin(rounds, stock.round_id))
+                else:
+                    await uow.follow(max(map(writer.due_since, chosen)))
+                await uow.record(rounds, decided)
+            return sum([await writer.propose(p) for p in chosen])
+
+        return write
+
+    for start in range(0, max(len(proposals), 1), AT_ONCE):
+        yield part(start == 0, proposals[start : start + AT_ONCE])
+    for start in range(0, len(solution.passed_over), AT_ONCE):
+        passed = solution.passed_over[start : start + AT_ONCE]
+
+        async def tell(uow: UnitOfWork, passed: tuple[PassedOver, ...] = passed) -> int:
+            await uow.require(rounds, stock.round_id)
+            await uow.follow(uow.origin(rounds, stock.round_id))
+            await Writer(uow, stock.market, stock.round_id, lapse_days).pass_over(passed)
+            return 0
+
+        yield tell
+
+
+def _decided(stock: Stock, solution: Solution, milliseconds: int) -> MatchingRoundCompleted:
+    problem = stock.problem
+    return MatchingRoundCompleted(
+        round_id=stock.round_id,
+        decision=RoundDecision(
+            rule=RULE,
+            seen=stock.seen,
+            day=problem.today,
+            rates_id=problem.rates.id if problem.rates else None,
+            pledge_lines=len(problem.offers),
+            requirement_lines=len(problem.asks),
+            pairs=solution.pairs,
+            matches=len(solution.awards),
+            displaced=len(solution.displaced),
+            passed_over=len(solution.passed_over),
+            steps=tuple(
+                RoundStep(
+                    tier=s.tier,
+                    substituting=s.substituting,
+                    pairs=s.pairs,
+                    matches=s.awards,
+                    score=str(s.score),
+                    bound=None if s.proven else str(s.bound),
+                )
+                for s in solution.steps
+            ),
+            problem_hash=stock.problem_hash,
+            solution_hash=solution.hash(),
+            milliseconds=milliseconds,
+            report=report(stock.market, problem, solution),
         ),
-    )
-    return True
-
-
-async def _problem(uow: UnitOfWork) -> Problem:
-    barred = {p.id for p in await uow.find(parties, {"status": {"$in": list(BARRED)}})}
-    open_needs = [
-        n for n in await uow.find(requirements, {"open": True}) if n.authority_id not in barred
-    ]
-    open_pledges = [
-        p for p in await uow.find(pledges, {"status": "open"}) if p.partner_id not in barred
-    ]
-    ids = {"$in": [n.id for n in open_needs]}
-    coverage = await uow.find(coverages, {"_id": ids})
-    answered = await uow.find(
-        all_matches, {"need_id": ids, "status": {"$in": ["proposed", "agreed", "declined"]}}
-    )
-    latest = await uow.find(rates, {}, limit=1, descending=True)
-    confirmed = await uow.find(twinnings, {"status": "confirmed"})
-    return Problem(
-        needs=open_needs,
-        coverage={c.id: c for c in coverage},
-        pledges=open_pledges,
-        rates=latest[0] if latest else None,
-        excluded=frozenset((m.pledge_id, m.pledge_line, m.need_id, m.need_line) for m in answered),
-        twinned=frozenset((t.ukrainian_id, t.partner_id) for t in confirmed),
-        today=uow.now.date().isoformat(),
-    )
-
-
-def _sides(proposal: Proposal) -> tuple[MemberId, MemberId]:
-    return proposal.need.authority_id, proposal.pledge.partner_id
-
-
-def _proposed(proposal: Proposal, round_id: RoundId) -> MatchProposed:
-    return MatchProposed(
-        match_id=MatchId.new(),
-        pledge_id=proposal.pledge.id,
-        pledge_line=proposal.pledge_line,
-        partner_id=proposal.pledge.partner_id,
-        need_id=proposal.need.id,
-        need_line=proposal.need_line,
-        authority_id=proposal.need.authority_id,
-        reserved=proposal.reserved,
-        covers=proposal.covers,
-        rate=proposal.rate,
-        round_id=round_id,
-        explanation=proposal.explanation,
     )

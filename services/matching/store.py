@@ -2,7 +2,9 @@
 
 from pymongo import IndexModel
 
+from services.matching import histories as history
 from services.matching import knowledge, matches, model
+from services.matching.histories import History
 from services.matching.knowledge import Party, Requirement, Twinning
 from services.matching.matches import Coverage, Match, Round
 from services.matching.model import Pledge, Rates
@@ -13,6 +15,9 @@ from shared.events.matching import (
     MatchDeclined,
     MatchFlagged,
     MatchingRoundCompleted,
+    MatchingRoundRequested,
+    MatchLapsed,
+    MatchLapsesSoon,
     MatchProposed,
     MatchReleased,
     MatchUnflagged,
@@ -20,6 +25,7 @@ from shared.events.matching import (
     PledgeAmended,
     PledgeExpired,
     PledgeMade,
+    PledgePassedOver,
     PledgeWithdrawn,
     RatesSet,
 )
@@ -54,8 +60,10 @@ pledges = Folded(
         PledgeAmended: "pledge_id",
         PledgeWithdrawn: "pledge_id",
         PledgeExpired: "pledge_id",
+        PledgePassedOver: "pledge_id",
         MatchProposed: "pledge_id",
         MatchDeclined: "pledge_id",
+        MatchLapsed: "pledge_id",
         MatchReleased: "pledge_id",
         ContributionDelivered: "pledge_id",
     },
@@ -72,6 +80,8 @@ all_matches = Folded(
         MatchAccepted: "match_id",
         MatchAgreed: "match_id",
         MatchDeclined: "match_id",
+        MatchLapsesSoon: "match_id",
+        MatchLapsed: "match_id",
         MatchReleased: "match_id",
         MatchFlagged: "match_id",
         MatchUnflagged: "match_id",
@@ -83,6 +93,9 @@ all_matches = Folded(
             name="one live match per pair of lines",
             unique=True,
             partialFilterExpression={"live": True},
+        ),
+        IndexModel(
+            [("lapses_at", 1), ("reminded", 1)], partialFilterExpression={"status": "proposed"}
         ),
         IndexModel([("need_id", 1), ("_id", 1)]),
         IndexModel([("pledge_id", 1), ("_id", 1)]),
@@ -100,10 +113,23 @@ coverages = Folded(
         MatchProposed: "need_id",
         MatchAgreed: "need_id",
         MatchDeclined: "need_id",
+        MatchLapsed: "need_id",
         MatchReleased: "need_id",
         ContributionDelivered: "need_id",
         NeedCovered: "need_id",
     },
+)
+
+histories = Folded(
+    "histories",
+    History,
+    history.evolve_history,
+    {
+        ContributionDelivered: history.delivered_by,
+        MatchDeclined: "declined_by",
+        MatchLapsed: history.lapsed_by,
+    },
+    start=history.begin,
 )
 
 rates = Folded("rates", Rates, model.evolve_rates, {RatesSet: "rates_id"}, begins=(RatesSet,))
@@ -112,8 +138,9 @@ rounds = Folded(
     "rounds",
     Round,
     matches.evolve_round,
-    {MatchingRoundCompleted: "round_id"},
-    begins=(MatchingRoundCompleted,),
+    {MatchingRoundRequested: "round_id", MatchingRoundCompleted: "round_id"},
+    [IndexModel([("status", 1), ("_id", 1)])],
+    begins=(MatchingRoundRequested,),
 )
 
 parties = Folded(
@@ -158,5 +185,14 @@ requirements = Folded(
 )
 
 RECORDS = Records(
-    "matching", pledges, all_matches, coverages, rates, rounds, parties, twinnings, requirements
+    "matching",
+    pledges,
+    all_matches,
+    coverages,
+    histories,
+    rates,
+    rounds,
+    parties,
+    twinnings,
+    requirements,
 )

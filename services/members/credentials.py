@@ -15,11 +15,10 @@ from shared.events.credentials import (
     CredentialIssued,
     CredentialRevoked,
     CredentialRotated,
-    Moment,
     TokenRole,
 )
 from shared.events.envelope import rfc3339
-from shared.events.facts import Line1
+from shared.events.facts import Line1, Moment
 from shared.events.ids import CredentialId, MemberId
 from shared.log import State
 

@@ -9,8 +9,8 @@ from services.members import credentials as model
 from services.members.credentials import Credential
 from services.members.store import credentials, members
 from shared.actor import Command
-from shared.events.credentials import Moment, TokenRole
-from shared.events.facts import Line1, Text
+from shared.events.credentials import TokenRole
+from shared.events.facts import Line1, Moment, Text
 from shared.events.ids import CredentialId, MemberId
 from shared.uow import UnitOfWork
 

@@ -6,13 +6,15 @@ from shared.events.matching import (
     MatchAgreed,
     MatchDeclined,
     MatchFlagged,
-    MatchingRoundCompleted,
+    MatchLapsed,
+    MatchLapsesSoon,
     MatchProposed,
     MatchReleased,
     MatchUnflagged,
     NeedCovered,
     PledgeExpired,
     PledgeMade,
+    PledgePassedOver,
 )
 from shared.events.members import (
     MemberAdmitted,
@@ -151,6 +153,16 @@ async def on_match_declined(event: MatchDeclined, uow: UnitOfWork) -> None:
     await commands.tell(event, uow)
 
 
+@on(MatchLapsesSoon)
+async def on_match_lapses_soon(event: MatchLapsesSoon, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(MatchLapsed)
+async def on_match_lapsed(event: MatchLapsed, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
 @on(MatchReleased)
 async def on_match_released(event: MatchReleased, uow: UnitOfWork) -> None:
     await commands.tell(event, uow)
@@ -176,6 +188,6 @@ async def on_need_covered(event: NeedCovered, uow: UnitOfWork) -> None:
     await commands.tell(event, uow)
 
 
-@on(MatchingRoundCompleted)
-async def on_matching_round_completed(event: MatchingRoundCompleted, uow: UnitOfWork) -> None:
+@on(PledgePassedOver)
+async def on_pledge_passed_over(event: PledgePassedOver, uow: UnitOfWork) -> None:
     await commands.tell(event, uow)

@@ -11,13 +11,15 @@ from shared.events.matching import (
     MatchAgreed,
     MatchDeclined,
     MatchFlagged,
-    MatchingRoundCompleted,
+    MatchLapsed,
+    MatchLapsesSoon,
     MatchProposed,
     MatchReleased,
     MatchUnflagged,
     NeedCovered,
     PledgeExpired,
     PledgeMade,
+    PledgePassedOver,
 )
 from shared.events.members import (
     MemberAdmitted,
@@ -48,6 +50,7 @@ Party = Literal[
     "authority",
     "partner",
     "other side",
+    "silent",
     "donors",
     "monitor",
     "member",
@@ -55,7 +58,6 @@ Party = Literal[
     "ukrainian",
     "declarer",
     "twin",
-    "passed over",
 ]
 
 AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
@@ -87,9 +89,12 @@ AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
     ),
     PledgeMade: (("partner", "pledge-made"),),
     PledgeExpired: (("partner", "pledge-expired"),),
+    PledgePassedOver: (("partner", "passed-over"),),
     MatchProposed: (("authority", "match-proposed"), ("partner", "match-proposed")),
     MatchAgreed: (("authority", "match-agreed"), ("partner", "match-agreed")),
     MatchDeclined: (("other side", "match-declined"),),
+    MatchLapsesSoon: (("silent", "match-lapses-soon"),),
+    MatchLapsed: (("authority", "match-lapsed"), ("partner", "match-lapsed")),
     MatchReleased: (("authority", "match-released"), ("partner", "match-released")),
     MatchFlagged: (("authority", "match-flagged"), ("partner", "match-flagged")),
     MatchUnflagged: (("authority", "match-unflagged"), ("partner", "match-unflagged")),
@@ -98,7 +103,6 @@ AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
         ("partner", "contribution-delivered"),
     ),
     NeedCovered: (("authority", "need-covered"),),
-    MatchingRoundCompleted: (("passed over", "passed-over"),),
 }
 """What is told to whom: each event, the parties it is told to, and the message each gets.
 
@@ -114,6 +118,7 @@ _WHO: dict[Party, Callable[[Any, Sequence[MemberId]], Iterable[MemberId | None]]
     "other side": lambda event, donors: [
         event.partner_id if event.side == "ukraine" else event.authority_id
     ],
+    "silent": lambda event, donors: event.silent,
     "donors": lambda event, donors: donors,
     "monitor": lambda event, donors: [event.monitor_id],
     "member": lambda event, donors: [event.member_id],
@@ -123,7 +128,6 @@ _WHO: dict[Party, Callable[[Any, Sequence[MemberId]], Iterable[MemberId | None]]
     "twin": lambda event, donors: [
         event.partner_id if event.declared_by == event.ukrainian_id else event.ukrainian_id
     ],
-    "passed over": lambda event, donors: [passed.partner_id for passed in event.passed_over],
 }
 
 
@@ -173,7 +177,7 @@ class Match(State):
     what: ClassVar[str] = "match"
 
     id: MatchId
-    status: Literal["proposed", "agreed", "declined", "released"]
+    status: Literal["proposed", "agreed", "declined", "lapsed", "released"]
 
 
 class Notice(State):
@@ -221,7 +225,11 @@ def notice_id(about: str, recipient_id: str, message: str) -> NoticeId:
 
 def superseded(notice: Notice, match: Match | None) -> bool:
     """Whether the news has been overtaken: nobody is asked to accept or deliver what has ended."""
-    ended = match is not None and match.status in ("declined", "released")
+    if match is None:
+        return False
+    if notice.message == "match-lapses-soon":
+        return match.status != "proposed"
+    ended = match.status in ("declined", "lapsed", "released")
     return notice.message in ("match-proposed", "match-agreed") and ended
 
 

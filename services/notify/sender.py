@@ -163,7 +163,7 @@ class Sender:
         contact = await vault.look_up(self._store, notice.contact_ref)
         if contact is None:
             return _failed(notice, "no-address", 0)
-        named = wording.named(event, notice.recipient_id)
+        named = wording.named(event)
         titles = await store.titles(self._store, named)
         if not named <= titles.keys() and queued.age < self._settings.facts_patience_seconds:
             return self._wait(queued)  # the topic they come by is behind
@@ -173,7 +173,6 @@ class Sender:
             time=facts.time,
             message=notice.message,
             party=await self._party(event, notice),
-            recipient_id=notice.recipient_id,
             match_status=match.status if match else "proposed",
         )
         return await self._send(queued, letter, titles, contact)

@@ -12,6 +12,7 @@ from shared.events.envelope import Envelope
 from shared.events.matching import (
     MatchAgreed,
     MatchDeclined,
+    MatchLapsed,
     MatchProposed,
     MatchReleased,
     PledgeMade,
@@ -40,7 +41,9 @@ matches = Folded(
     "matches",
     Match,
     model.evolve_match,
-    dict.fromkeys((MatchProposed, MatchAgreed, MatchDeclined, MatchReleased), "match_id"),
+    dict.fromkeys(
+        (MatchProposed, MatchAgreed, MatchDeclined, MatchLapsed, MatchReleased), "match_id"
+    ),
 )
 
 

@@ -14,7 +14,7 @@ from services.notify.templates import Speech
 from services.notify.ukrainian import UKRAINIAN
 from shared.events.facts import FundingLine, GoodsLine, Money, Quantity, ServicesLine
 from shared.events.ids import Id, MemberId, NeedId, PledgeId
-from shared.events.matching import PassedOver
+from shared.events.matching import LostLine
 from shared.events.projects import ScopeChange
 from shared.events.registry import Event, Fact
 
@@ -22,8 +22,9 @@ SPEECH: dict[str, Speech] = {"en": ENGLISH, "uk": UKRAINIAN}
 DEFAULT_LANGUAGE = "en"
 SUBJECT_LIMIT = 200
 
-_CODED = {"status", "status_before", "finding", "cause", "was", "urgency"}
+_CODED = {"status", "status_before", "finding", "cause", "was", "urgency", "accepted"}
 _DATES = {"date", "start_date", "end_date", "planned_end_date", "valid_until"}
+_MOMENTS = {"lapses_at"}
 
 Titles = Mapping[str, Mapping[str, str]]
 """Names of members and titles of needs and pledges, each in its languages, by id."""
@@ -38,27 +39,25 @@ class Letter:
     time: str
     message: str
     party: Party | None
-    recipient_id: str
     match_status: str = "proposed"
 
 
-def named(event: Event, recipient_id: str) -> set[str]:
-    """The ids of all that an event names to this recipient and that has a name or a title."""
+def named(event: Event) -> set[str]:
+    """The ids of all that an event names and that has a name or a title."""
     return {
         str(value)
-        for _, value in _fields(event, recipient_id)
+        for _, value in event
         for value in _leaves(value)
         if isinstance(value, MemberId | NeedId | PledgeId)
     }
 
 
-def words(letter: Letter, language: str, titles: Titles) -> dict[str, str | None]:
+def words(
+    letter: Letter, language: str, titles: Titles, zone: str = "UTC"
+) -> dict[str, str | None]:
     """The fields of a letter's event in words, by name without `_id`; None for an absent one."""
-    voice = _Voice(SPEECH[language], language, titles)
-    found = {
-        name.removesuffix("_id"): voice.say(name, value)
-        for name, value in _fields(letter.event, letter.recipient_id)
-    }
+    voice = _Voice(SPEECH[language], language, titles, zone)
+    found = {name.removesuffix("_id"): voice.say(name, value) for name, value in letter.event}
     if letter.message == "match-proposed":
         found["to_do"] = SPEECH[language].to_do[letter.match_status]
     return found
@@ -75,7 +74,7 @@ def write(
     """A letter's subject and its text."""
     speech = SPEECH[language]
     template = speech.messages[letter.message]
-    found = words(letter, language, titles)
+    found = words(letter, language, titles, zone)
     greeting = speech.greeting_by_name.format(name=name) if name else speech.greeting
     said = [line.format_map(found) for line in template.lines if _all_given(line, found)]
     why = [speech.why[letter.party]] if letter.party else []
@@ -116,15 +115,6 @@ def _all_given(line: str, found: Mapping[str, str | None]) -> bool:
     return all(found[name] is not None for name in re.findall(r"{(\w+)}", line))
 
 
-def _fields(event: Event, recipient_id: str) -> Iterator[tuple[str, Any]]:
-    """An event's fields, as far as they concern the recipient: not what others were passed over."""
-    for name, value in event:
-        if name == "passed_over":
-            yield name, tuple(passed for passed in value if passed.partner_id == recipient_id)
-        else:
-            yield name, value
-
-
 def _leaves(value: Any) -> Iterator[Any]:
     if isinstance(value, tuple):
         for part in value:
@@ -143,15 +133,19 @@ class _Voice:
     speech: Speech
     language: str
     titles: Titles
+    zone: str
 
     def say(self, name: str, value: Any) -> str | None:
         if value is None or value == ():
             return None
         if name in _DATES:
             return self._date(value)
+        if name in _MOMENTS:
+            return moment(value, self.zone)
         if name in _CODED:
-            return self.speech.codes.get(str(value), str(value))
-        if name in ("lines", "passed_over"):
+            codes = value if isinstance(value, tuple) else (value,)
+            return ", ".join(self._code(str(code)) for code in codes)
+        if name == "lines":
             return "".join(f"\n  • {self._one(item)}" for item in value)
         if isinstance(value, tuple):
             return ", ".join(self._one(item) for item in value)
@@ -175,12 +169,14 @@ class _Voice:
                 return _joined(self._one(value.amount), value.purpose)
             case GoodsLine() | ServicesLine():
                 return _joined(self._one(value.amount), value.category, value.purpose)
-            case PassedOver():
-                pledge, need = self._one(value.pledge_id), self._one(value.need_id)
-                return f"{pledge} → {need}: {value.reason}"
+            case LostLine():
+                return f"{self._one(value.need_id)}: {self._code(value.reason)}"
             case ScopeChange():
                 return f"{value.planned} → {value.final} ({value.reason})"
         return "\n  ".join(str(value).splitlines())
+
+    def _code(self, code: str) -> str:
+        return self.speech.codes.get(code, code)
 
     def _local(self, text: Mapping[str, str]) -> str:
         found = text.get(self.language) or text.get(DEFAULT_LANGUAGE)

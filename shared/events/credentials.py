@@ -3,33 +3,16 @@
 Neither a secret nor its hash is in any event.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Field
 
-from shared.events.facts import Line1, Text
+from shared.events.facts import Line1, Moment, Text
 from shared.events.ids import CredentialId, MemberId
 from shared.events.registry import Event
 
 TokenRole = Literal["operator", "core", "member", "monitor", "auditor"]
 """A role that a token may have."""
-
-
-def _moment(text: str) -> str:
-    datetime.fromisoformat(text)
-    return text
-
-
-Moment = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
-    ),
-    AfterValidator(_moment),
-    Field(examples=["2027-01-01T00:00:00Z"]),
-]
-"""A moment in UTC, RFC 3339."""
 
 
 class CredentialIssued(

@@ -5,7 +5,7 @@ that owns it (an active currency, a code that exists); what was once recorded pa
 """
 
 import re
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, LiteralString, get_args
 
@@ -84,11 +84,26 @@ def _day(text: str) -> str:
     return text
 
 
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
 Line1 = Annotated[str, StringConstraints(max_length=300), AfterValidator(_one_line)]
 """One line of text, 1 to 300 characters."""
 
 Text = Annotated[str, StringConstraints(max_length=5000), AfterValidator(_plain)]
 """Text with line breaks, 1 to 5,000 characters."""
+
+Moment = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
+    ),
+    AfterValidator(_moment),
+    Field(examples=["2027-01-01T00:00:00Z"]),
+]
+"""A moment in UTC, RFC 3339."""
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 """ISO 639 code."""
@@ -322,6 +337,9 @@ MilestoneStatus = Literal["scheduled", "met", "notMet", "partiallyMet"]
 
 Urgency = Literal["low", "normal", "high", "critical"]
 """How soon a need must be met, as its owner says."""
+
+HromadaSize = Literal["small", "medium", "large", "unknown"]
+"""People in 2022: fewer than 10,000; fewer than 50,000; 50,000 or more; not known."""
 
 DateText = Annotated[
     str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)

@@ -42,6 +42,12 @@ class Id(str):
         return {"type": "string", "format": "uuid", "title": cls.__name__}
 
 
+class EventId(Id):
+    """Identifies one event of ours: what `event_id_after` drew."""
+
+    __slots__ = ()
+
+
 class MemberId(Id):
     """Identifies a member."""
 

@@ -9,10 +9,12 @@ from shared.events.facts import (
     CurrencyCode,
     DateText,
     DecimalRate,
+    HromadaSize,
     Katottg,
-    Line1,
     LineNumber,
     LocalisedText,
+    Moment,
+    Money,
     PledgeLine,
     ProjectSector,
     Side,
@@ -20,6 +22,7 @@ from shared.events.facts import (
 )
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RatesId, RoundId
 from shared.events.registry import Event, Fact
+from shared.events.seen import Seen
 
 PledgeLines = Annotated[tuple[PledgeLine, ...], Field(min_length=1, max_length=200)]
 
@@ -103,27 +106,43 @@ class UsedRate(Fact):
     need_per_eur: DecimalRate
 
 
+RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]{0,49}$")]
+"""A matching rule and its version: `optimal.v1`."""
+
+PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
+"""One tier or part of a score: `earmarked-for-this-need`."""
+
+Whole = Annotated[int, Field(ge=-(2**53) + 1, lt=2**53)]
+
+ReasonWord = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
+"""Why something was not matched, as one word: `lower-tier` (docs/matching.md has all)."""
+
+
 class Alternative(Fact):
-    """Another pledge line that could have served this requirement line, and why it did not."""
+    """Another pair that could have been, and why it lost: `margin` is by how many points of score
+    per unit, where that is the reason."""
 
     pledge_id: PledgeId
     pledge_line: LineNumber
-    reason: Line1
-
-
-RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]{0,49}$")]
-"""A matching rule and its version: `first-come.v1`."""
-
-PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
-"""One part of a score: `earmarked-for-this-need`."""
+    need_id: NeedId
+    need_line: LineNumber
+    reason: ReasonWord
+    margin: Whole = 0
 
 
 class Explanation(Fact):
-    """Why this match: the rule's version, the score's parts, and the alternatives that lost."""
+    """Why this match: the rule's version, its tier step by step, the parts of its score within the
+    tier, what kept it from being larger, and the best pairs that lost: other pledge lines for the
+    same requirement line (`alternatives`), and other requirement lines for the same pledge line.
+    """
 
     rule: RuleName
-    parts: dict[PartName, Annotated[int, Field(ge=-(2**53) + 1, lt=2**53)]]
+    tier: dict[PartName, Whole] = Field(default_factory=dict)
+    score: Whole | None = None
+    parts: dict[PartName, Whole]
+    binding: tuple[ReasonWord, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    other_needs: tuple[Alternative, ...] = ()
 
 
 class OfMatch(Event):
@@ -145,12 +164,19 @@ class MatchProposed(
 ):
     """Part of a pledge line is reserved for a requirement line. Subject: the match's id.
 
-    `reserved` counts in the pledge's currency or unit, `covers` in the need's.
+    `reserved` counts in the pledge's currency or unit, `covers` in the need's. It lapses at
+    `lapses_at` unless both sides accept. By hand: no `round_id`, a `reason`, and `proposed_by`
+    where a side proposed it and not an operator. `unit_value`: money is given for what was asked in
+    kind, at the need's value of one unit.
     """
 
     rate: UsedRate | None = None
-    round_id: RoundId
+    round_id: RoundId | None = None
     explanation: Explanation
+    unit_value: Money | None = None
+    lapses_at: Moment | None = None
+    proposed_by: MemberId | None = None
+    reason: Text | None = None
 
 
 class MatchAccepted(
@@ -166,6 +192,16 @@ class MatchAgreed(OfMatch, type="match-agreed", version=1, owner="matching", sub
     """Both sides accepted: a commitment (IATI 2/11). Subject: the match's id."""
 
 
+class Amendments(Fact):
+    """How often a match's pledge and need had been amended when it ended unanswered or by a no.
+
+    The pair is not proposed again by a round until one of them is amended once more.
+    """
+
+    pledge: Annotated[int, Field(ge=0)] = 0
+    need: Annotated[int, Field(ge=0)] = 0
+
+
 class MatchDeclined(
     OfMatch, type="match-declined", version=1, owner="matching", subject="match_id"
 ):
@@ -174,6 +210,35 @@ class MatchDeclined(
     side: Side
     declined_by: MemberId
     reason: Text
+    amended: Amendments = Amendments()
+
+
+class Unanswered(OfMatch):
+    """What is said of a proposal that waits, or waited in vain, for one side or both."""
+
+    accepted: tuple[Side, ...] = ()
+
+    @property
+    def silent(self) -> tuple[MemberId, ...]:
+        """The sides that have not answered."""
+        sides: dict[Side, MemberId] = {"partner": self.partner_id, "ukraine": self.authority_id}
+        return tuple(member for side, member in sides.items() if side not in self.accepted)
+
+
+class MatchLapsesSoon(
+    Unanswered, type="match-lapses-soon", version=1, owner="matching", subject="match_id"
+):
+    """A proposal lapses at `lapses_at` unless the silent sides accept. Subject: the match's id."""
+
+    lapses_at: Moment
+
+
+class MatchLapsed(Unanswered, type="match-lapsed", version=1, owner="matching", subject="match_id"):
+    """A proposal's time has passed without an agreement; its part is free again. Subject: the
+    match's id.
+    """
+
+    amended: Amendments = Amendments()
 
 
 ReleaseCause = Literal[
@@ -186,6 +251,7 @@ ReleaseCause = Literal[
     "pledge-expired",
     "member-suspended",
     "member-left",
+    "displaced",
 ]
 
 
@@ -196,12 +262,14 @@ class MatchReleased(
     match's id.
 
     `was` is what it had been: a proposal; or agreed, where the need was withdrawn at the same
-    moment or its project given up.
+    moment or its project given up. Displaced: a newly arrived pair of a higher tier takes the
+    place of a proposal that nobody had accepted; `displaced_by` is its match.
     """
 
     cause: ReleaseCause
     was: Literal["proposed", "agreed"]
     reason: Text
+    displaced_by: MatchId | None = None
 
 
 FlagCause = Literal["member-suspended", "member-left"]
@@ -263,28 +331,150 @@ class RatesSet(Event, type="rates-set", version=1, owner="matching", subject="ra
     per_eur: dict[CurrencyCode, DecimalRate]
 
 
-class PassedOver(Fact):
-    """A pledge line that could have served and got nothing in this round, and why."""
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+"""How many, of anything."""
+
+EuroCents = Annotated[int, Field(ge=0, lt=2**53)]
+"""Money by the round's rates, in euro cents; the most it can say stands for that and more."""
+
+
+class CoverageSums(Fact):
+    """How much of some requirement lines is covered (proposed, agreed or delivered), before a round
+    and after it.
+
+    `lines` are all of them, `touched_before` and `touched_after` those with anything covered.
+    `unvalued` of the lines have no value in euro (goods without a unit value, a currency without
+    a rate): they count in lines alone, and are not in the amounts.
+    """
+
+    lines: Count
+    touched_before: Count
+    touched_after: Count
+    unvalued: Count
+    asked_cents: EuroCents
+    before_cents: EuroCents
+    after_cents: EuroCents
+
+
+class OblastCoverage(CoverageSums):
+    """Coverage of the needs of one oblast, by its code."""
+
+    key: Katottg | Literal["unknown"]
+
+
+class SectorCoverage(CoverageSums):
+    """Coverage of the needs of one sector; a code does not hold those below it here."""
+
+    key: ProjectSector
+
+
+class SizeCoverage(CoverageSums):
+    """Coverage of the needs of hromadas of one size."""
+
+    key: HromadaSize
+
+
+class RoundReport(Fact):
+    """Coverage before and after a round, of all lines that were open to it, and by group.
+
+    Groups without a line are absent; each line is in one group of each kind, so the groups of a
+    kind add up to the total.
+    """
+
+    total: CoverageSums
+    by_oblast: tuple[OblastCoverage, ...] = ()
+    by_sector: tuple[SectorCoverage, ...] = ()
+    by_size: tuple[SizeCoverage, ...] = ()
+
+
+class LostLine(Fact):
+    """A requirement line that a pledge line could have served and did not get, and why.
+
+    `margin` is by how much its score was lower than what won, where that is the reason.
+    """
+
+    pledge_line: LineNumber
+    need_id: NeedId
+    need_line: LineNumber
+    reason: ReasonWord
+    margin: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+
+
+class PledgePassedOver(
+    Event, type="pledge-passed-over", version=1, owner="matching", subject="pledge_id"
+):
+    """A round gave a pledge nothing although it could have served. Subject: the pledge's id.
+
+    `lines` are the first 50 of what it lost; the pledge's amounts stay as they were.
+    """
 
     pledge_id: PledgeId
-    pledge_line: LineNumber
     partner_id: MemberId
-    need_id: NeedId
-    reason: Line1
+    round_id: RoundId
+    lines: Annotated[tuple[LostLine, ...], Field(min_length=1, max_length=50)]
+
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256, hexadecimal."""
+
+TotalScore = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,40}$")]
+"""A sum of amounts times scores: a whole number that may outgrow a JSON number."""
+
+
+class RoundStep(Fact):
+    """One tier of a round: how many pairs and matches, and their total score. `bound` is what no
+    solution can exceed; it is absent where the score is proved to be the greatest."""
+
+    tier: Whole
+    substituting: bool = False
+    pairs: Count
+    matches: Count
+    score: TotalScore
+    bound: TotalScore | None = None
+
+
+class MatchingRoundRequested(
+    Event, type="matching-round-requested", version=1, owner="matching", subject="round_id"
+):
+    """An operator asks for a round now, and why. Subject: the round's id."""
+
+    round_id: RoundId
+    reason: Text
+
+
+class RoundDecision(Fact):
+    """What a round had seen, by which rule it decided, and what.
+
+    What changed while it was decided is left for the next round, so fewer proposals than `matches`
+    may follow. `problem_hash` and `solution_hash` are SHA-256 of RFC 8785 texts: who folds the
+    events that were `seen` and decides again by the same rule gets the same. `milliseconds` is
+    how long deciding took.
+    """
+
+    rule: RuleName
+    seen: Seen
+    day: DateText
+    rates_id: RatesId | None = None
+    pledge_lines: Count
+    requirement_lines: Count
+    pairs: Count
+    matches: Count
+    displaced: Count = 0
+    passed_over: Count = 0
+    steps: tuple[RoundStep, ...] = ()
+    problem_hash: Digest
+    solution_hash: Digest
+    milliseconds: Count
+    report: RoundReport | None = None
 
 
 class MatchingRoundCompleted(
-    Event,
-    type="matching-round-completed",
-    version=1,
-    owner="matching",
-    subject="round_id",
+    Event, type="matching-round-completed", version=1, owner="matching", subject="round_id"
 ):
-    """One decision over all open needs and pledges. Subject: the round's id."""
+    """One decision over all that was open. Subject: the round's id.
+
+    Recorded before its proposals, which name it as their `round_id`.
+    """
 
     round_id: RoundId
-    rule: RuleName
-    pledge_lines: Annotated[int, Field(ge=0)]
-    requirement_lines: Annotated[int, Field(ge=0)]
-    match_ids: tuple[MatchId, ...]
-    passed_over: tuple[PassedOver, ...] = ()
+    decision: RoundDecision

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from shared.log import envelope
 
 Document = dict[str, Any]
-ENDS = ("match-released", "match-declined")
+ENDS = ("match-released", "match-declined", "match-lapsed")
 
 
 class Seen(NamedTuple):

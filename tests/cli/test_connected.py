@@ -112,6 +112,19 @@ async def test_pledge_becomes_a_match_that_both_accept(acting: Acting) -> None:
     assert agreed["status"] == "agreed"
 
 
+async def test_round_that_proposed_a_match_is_listed_and_shown(acting: Acting) -> None:
+    """The match names its round, and the round its matches."""
+    matches, _ = await alliance(acting, "irpin", "matches", "list", "--limit", "1")
+    round_id = matches[0]["round_id"]
+    listed, _ = await alliance(acting, "irpin", "rounds", "list")
+    shown, _ = await alliance(acting, "irpin", "rounds", "show", round_id)
+    assert shown in listed
+    assert matches[0]["id"] in shown["match_ids"]
+    unknown = matches[0]["id"]
+    _, said = await alliance(acting, "irpin", "rounds", "show", unknown, code=1)
+    assert unknown in said
+
+
 async def test_refusal_is_readable_and_ends_with_1(acting: Acting) -> None:
     """A partner posts no needs; it is told so in its language, and nothing is on stdout."""
     answer, said = await alliance(

@@ -430,6 +430,7 @@ async def test_what_is_not_there_is_not_found(acting: Acting) -> None:
         ("matching", f"/pledges/{unknown}"),
         ("matching", f"/matches/{unknown}/explanation"),
         ("matching", f"/coverages/{unknown}"),
+        ("matching", f"/rounds/{unknown}"),
         ("members", f"/members/{unknown}"),
         ("projects", "/nothing/here"),
     ):

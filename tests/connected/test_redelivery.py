@@ -19,7 +19,7 @@ from cli.timeline import Timeline
 from cli.topics import lag, read_all
 from deploy.local.mailbox import messages
 from shared.kafka import Producer, Record
-from shared.log import INBOX, LOG
+from shared.log import INBOX, LOG, SEEN
 from shared.replay import state_hash
 from tests.connected.acting import Acting, until
 from tests.system import TestBuild, running
@@ -43,7 +43,7 @@ class Played:
         return Counter(str(m["Message-ID"]) for m in messages(self.system.addresses.maildir))
 
     def state(self) -> dict[str, Any]:
-        """All that must stay as it is: folded state, logs, inboxes, what is parked, mails."""
+        """All that must stay as it is: folded state, logs, inboxes, marks, parked, mails."""
         found: dict[str, Any] = {"mails": self.mails()}
         for name in NAMES:
             store = self.acting.store[name]
@@ -52,6 +52,7 @@ class Played:
                 found[f"{name}/{collection.name}"] = (len(documents), state_hash(documents))
             for plain in (LOG, INBOX, "parked", "requests"):
                 found[f"{name}/{plain}"] = sorted(str(d["_id"]) for d in store[plain].find())
+            found[f"{name}/{SEEN}"] = list(store[SEEN].find().sort("_id", 1))
         return found
 
     def handled(self, service: str) -> int:

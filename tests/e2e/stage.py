@@ -16,6 +16,7 @@ from services.notify.examples import EXAMPLES as OF_NOTIFY
 from services.projects.examples import EXAMPLES as OF_PROJECTS
 from tests.connected.acting import Acting, Json
 
+GENERATORS = {"quantity": 2, "unit": "piece"}
 BODIES = OF_MEMBERS | OF_PROJECTS | OF_MATCHING | OF_NOTIFY
 
 
@@ -99,6 +100,20 @@ class Stage(Acting):
         (match,) = await self.proposals(need["need_id"])
         return need | {"match_id": match["id"]}
 
+    async def declined(self) -> Json:
+        """A need and a pledge for it that no round pairs: their match was declined."""
+        lines = [{"kind": "goods", "line": 1, "category": "generator", "amount": GENERATORS}]
+        body = BODIES["post_need"] | {"lines": lines}
+        need = await self.done("borodianka", "projects", "/needs", body)
+        earmark = {"need_id": need["id"]}
+        await self.at_rest()
+        body = BODIES["make_pledge"] | {"lines": lines, "earmark": earmark}
+        pledge = await self.done("cascais", "matching", "/pledges", body)
+        (match,) = await self.proposals(need["id"])
+        path = f"/matches/{match['id']}/declines"
+        await self.done("borodianka", "matching", path, BODIES["decline_match"])
+        return earmark | {"pledge_id": pledge["id"]}
+
     async def agreement(self) -> Json:
         """The same, agreed."""
         staged = await self.proposal()
@@ -146,9 +161,11 @@ class Row:
     refusal: str = "not-yours"
     method: str = "POST"
 
-    def body(self, command: str, stage: Stage) -> Json | None:
-        """OpenAPI's example, about a member that is there."""
+    def body(self, command: str, stage: Stage, staged: Json) -> Json | None:
+        """OpenAPI's example, about a member that is there and what is staged."""
         body = BODIES.get(command)
+        if body:
+            body = body | {field: staged[field] for field in staged.keys() & body.keys()}
         for field, who in (("with_member", "celle"), ("member_id", "irpin")):
             if body and field in body:
                 body = body | {field: stage.ids[who]}
@@ -242,6 +259,7 @@ ROWS: dict[str, Row] = {
     "withdraw_pledge": Row(
         "matching", "/pledges/{pledge_id}/withdrawal", Stage.pledge_made, "cascais", "celle"
     ),
+    "propose_match": Row("matching", "/matches", Stage.declined, "cascais", "celle"),
     "accept_match": Row(
         "matching", "/matches/{match_id}/acceptances", Stage.proposal, "cascais", "celle"
     ),
@@ -251,6 +269,7 @@ ROWS: dict[str, Row] = {
     "deliver": Row(
         "matching", "/matches/{match_id}/deliveries", Stage.agreement, "borodianka", "cascais"
     ),
+    "ask_for_round": Row("matching", "/rounds", Stage.nothing, "operator"),
     "set_rates": Row("matching", "/rates", Stage.nothing, "operator"),
     "set_contact": Row(
         "notify", "/contacts/{contact_ref}", Stage.contact, "operator", method="PUT"

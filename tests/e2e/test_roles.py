@@ -59,7 +59,7 @@ async def test_each_role_may_do_what_its_row_says_on_its_own_only(
                 _actor(row, role, own),
                 row.service,
                 asked(row, staged),
-                row.body(command, stage),
+                row.body(command, stage, staged),
                 method=row.method,
                 roles=(role,),
                 Dry_Run="true",
@@ -85,7 +85,7 @@ async def test_example_in_the_api_document_works_as_it_stands(stage: Stage, comm
         row.own,
         row.service,
         asked(row, staged),
-        row.body(command, stage),
+        row.body(command, stage, staged),
         method=row.method,
     )
     assert answer.status_code == (201 if row.method == "POST" else 204), answer.text

@@ -11,12 +11,14 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from services.matching import commands, handlers, rounds
+from services.matching import by_hand, commands, handlers, lapsing, matches, rounds
+from services.matching.by_hand import ProposeMatch
 from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
 from services.matching.matches import Match
 from services.matching.model import Pledge
 from services.matching.store import RECORDS
 from shared.errors import NotFound, Refused
+from shared.events.envelope import rfc3339
 from shared.events.facts import PledgeLine
 from shared.events.ids import MemberId, NeedId
 from shared.events.matching import (
@@ -24,6 +26,8 @@ from shared.events.matching import (
     MatchAccepted,
     MatchAgreed,
     MatchDeclined,
+    MatchLapsed,
+    MatchLapsesSoon,
     MatchProposed,
     MatchReleased,
     NeedCovered,
@@ -67,7 +71,9 @@ from tests.given import (
 AUTHORITIES = [an_id(MemberId, name) for name in ("Irpin", "Borodianka")]
 PARTNERS = [an_id(MemberId, name) for name in ("Cascais", "Lithuania", "Celle")]
 DECIMALS = {"EUR": 2, "UAH": 2, "JPY": 0, "KWD": 3}
-ENDS = ("delivered", "declined", "released")
+ENDS = ("delivered", "declined", "lapsed", "released")
+LAPSE, REMINDER = 2.0, 1.0
+"""Days after which a proposal lapses, and before that in which it is reminded of."""
 
 pick = st.integers(0, 11)
 cents = st.integers(1, 30) | st.integers(1, 10**8)
@@ -103,8 +109,13 @@ class Checked(Notebook):
         assert match.status not in ENDS, f"{event.type} after the match was {match.status}"
         if isinstance(event, MatchAgreed):
             assert match.accepted == ("partner", "ukraine"), "agreed before both accepted"
-        if isinstance(event, MatchAccepted | MatchDeclined):
+        if isinstance(event, MatchAccepted | MatchDeclined | MatchLapsesSoon | MatchLapsed):
             assert match.status == "proposed"
+        if isinstance(event, MatchLapsesSoon):
+            assert not match.reminded
+        if isinstance(event, MatchLapsed):
+            assert match.lapses_at is not None
+            assert match.lapses_at < rfc3339(self.now)
         if isinstance(event, MatchAccepted):
             assert self.states["parties"][event.accepted_by].status == "admitted"
         if isinstance(event, ContributionDelivered):
@@ -115,12 +126,15 @@ class Checked(Notebook):
 
     def _may_be_proposed(self, event: MatchProposed) -> None:
         pair = (event.pledge_id, event.pledge_line, event.need_id, event.need_line)
+        pledge = self.states["pledges"][event.pledge_id]
+        need = self.states["requirements"][event.need_id]
         for m in self.states["matches"].values():
             if (m.pledge_id, m.pledge_line, m.need_id, m.need_line) == pair:
                 assert not m.live, "two live matches of one pair of lines"
-                assert m.status != "declined", "proposed again after it was declined"
-        assert self.states["pledges"][event.pledge_id].status == "open"
-        assert self.states["requirements"][event.need_id].open
+                by_hand_or_not_declined = event.round_id is None or m.status != "declined"
+                assert by_hand_or_not_declined or not matches.bars(m, pledge, need)
+        assert pledge.status == "open"
+        assert need.open
         for side in (event.partner_id, event.authority_id):
             assert self.states["parties"][side].status == "admitted"
         assert minor_units(event.reserved) > 0
@@ -274,12 +288,22 @@ class AnyHistory(RuleBasedStateMachine):
         command = Deliver(amount=part if share < 12 else None, date="2023-08-31", scope="windows")
         self.then(commands.deliver, match.id, command, by=match.authority_id)
 
-    @initialize(rates=some_rates, asked=currencies, offered=currencies, amount=cents)
-    def beginning(self, rates: dict[str, str], asked: str, offered: str, amount: int) -> None:
+    @initialize(
+        rates=some_rates,
+        asked=currencies,
+        offered=currencies,
+        amount=cents,
+        tenths=st.integers(0, 9),
+    )
+    def beginning(
+        self, rates: dict[str, str], asked: str, offered: str, amount: int, tenths: int
+    ) -> None:
+        """Two pledges for one need, perhaps a part of one by hand, and a round."""
         self.set_rates(rates)
         self.post_need(0, asked, amount, 2)
         self.make_pledge(0, offered, amount, 3)
         self.make_pledge(1, asked, amount, 1)
+        self.propose_by_hand(tenths, 0, 1 + tenths % 2, tenths or None, tenths)
         self.run_round()
 
     @rule(rates=some_rates)
@@ -330,11 +354,16 @@ class AnyHistory(RuleBasedStateMachine):
         )
         self.then(commands.make_pledge, command, by=[*PARTNERS, AUTHORITIES[0]][owner % 4])
 
-    @rule()
-    def a_day_passes(self) -> None:
-        """Pledges end with their last day, by an event."""
-        self.book.now += timedelta(days=1)
+    @rule(days=st.integers(1, 3))
+    def days_pass(self, days: int) -> None:
+        """Pledges end with their last day, proposals that nobody answers in time lapse."""
+        self.book.now += timedelta(days=days, seconds=1)
         self.then(commands.expire_pledges)
+        self.then(lapsing.look, REMINDER)
+        for match in self.book.states["matches"].values():
+            assert match.status != "proposed" or (match.lapses_at or "9999") >= rfc3339(
+                self.book.now
+            )
         today = self.book.now.date().isoformat()
         for pledge in self.book.states["pledges"].values():
             assert pledge.status != "open" or (pledge.valid_until or "9999-12-31") >= today
@@ -342,6 +371,32 @@ class AnyHistory(RuleBasedStateMachine):
     @rule()
     def run_round(self) -> None:
         self.then(rounds.run_round)
+
+    @rule(
+        which=pick,
+        other=pick,
+        line=st.integers(1, 2),
+        tenths=st.none() | st.integers(1, 11),
+        by=pick,
+    )
+    def propose_by_hand(
+        self, which: int, other: int, line: int, tenths: int | None, by: int
+    ) -> None:
+        """A side or an operator pairs two lines; some tenths of the pledge's, or all that fits."""
+        pledge, need = self.a("pledges", which), self.a("requirements", other)
+        if pledge and need:
+            amount = pledge.balance(line).line.amount
+            part = of_minor_units(minor_units(amount) * (tenths or 0) // 10, amount)
+            command = ProposeMatch(
+                pledge_id=pledge.id,
+                pledge_line=line,
+                need_id=need.id,
+                need_line=line,
+                reserved=part if tenths else None,
+                reason="the mayors met",
+            )
+            who = (None, pledge.partner_id, need.authority_id)[by % 3]
+            self.then(by_hand.propose_match, command, LAPSE, by=who)
 
     @rule(which=pick, partner=st.booleans())
     def accept(self, which: int, partner: bool) -> None:

@@ -20,17 +20,19 @@ from shared.events.matching import (
     ContributionDelivered,
     Explanation,
     LineAmount,
+    LostLine,
     MatchAgreed,
     MatchDeclined,
     MatchFlagged,
-    MatchingRoundCompleted,
+    MatchLapsed,
+    MatchLapsesSoon,
     MatchProposed,
     MatchReleased,
     MatchUnflagged,
     NeedCovered,
-    PassedOver,
     PledgeExpired,
     PledgeMade,
+    PledgePassedOver,
 )
 from shared.events.members import (
     MemberAdmitted,
@@ -155,8 +157,10 @@ def proposed(match: MatchId = MATCH, partner: MemberId = CASCAIS) -> MatchPropos
     """A match of the pledge and the need."""
     return MatchProposed(
         **of_match(match, partner),
-        round_id=an_id(RoundId, "1"),
-        explanation=Explanation(rule="v1", parts={}),
+        explanation=Explanation(rule="by-hand.v1", parts={}),
+        lapses_at="2026-03-19T12:02:00.000000Z",
+        proposed_by=partner,
+        reason="the mayors met",
     )
 
 
@@ -212,6 +216,8 @@ EVENTS: tuple[Event, ...] = (
     proposed(),
     MatchAgreed(**of_match()),
     declined(),
+    MatchLapsesSoon(**of_match(), accepted=("partner",), lapses_at="2026-03-19T12:02:00.000000Z"),
+    MatchLapsed(**of_match(), accepted=("partner",)),
     MatchReleased(**of_match(), cause="need-withdrawn", was="agreed", reason="built by others"),
     MatchFlagged(**of_match(), member_id=CASCAIS, cause="member-suspended", reason="no answers"),
     MatchUnflagged(**of_match(), member_id=CASCAIS, reason="it answered"),
@@ -254,21 +260,13 @@ EVENTS: tuple[Event, ...] = (
         finding="confirmed-with-reservations",
         report="one door is missing",
     ),
-    MatchingRoundCompleted(
+    PledgePassedOver(
+        pledge_id=PLEDGE,
+        partner_id=CASCAIS,
         round_id=an_id(RoundId, "1"),
-        rule="v1",
-        pledge_lines=2,
-        requirement_lines=1,
-        match_ids=(MATCH,),
-        passed_over=tuple(
-            PassedOver(
-                pledge_id=PLEDGE, pledge_line=line, partner_id=who, need_id=NEED, reason=reason
-            )
-            for line, who, reason in (
-                (1, CASCAIS, "others were nearer"),
-                (2, CASCAIS, "the need was covered"),
-                (1, MONITOR, "other sector"),
-            )
+        lines=(
+            LostLine(pledge_line=1, need_id=NEED, need_line=1, reason="covered-by-others"),
+            LostLine(pledge_line=1, need_id=NEED, need_line=2, reason="lower-score", margin=12),
         ),
     ),
 )

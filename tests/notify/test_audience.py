@@ -44,6 +44,8 @@ EXPECTED = {
     "match-proposed": {IRPIN, CASCAIS},
     "match-agreed": {IRPIN, CASCAIS},
     "match-declined": {CASCAIS},
+    "match-lapses-soon": {IRPIN},
+    "match-lapsed": {IRPIN, CASCAIS},
     "match-released": {IRPIN, CASCAIS},
     "match-flagged": {IRPIN, CASCAIS},
     "match-unflagged": {IRPIN, CASCAIS},
@@ -56,7 +58,7 @@ EXPECTED = {
     "milestone-recorded": {IRPIN, CASCAIS, SILENT},
     "project-completed": {IRPIN, CASCAIS, SILENT},
     "completion-verified": {IRPIN, CASCAIS, SILENT, MONITOR},
-    "matching-round-completed": {CASCAIS, MONITOR},
+    "pledge-passed-over": {CASCAIS},
 }
 
 
@@ -133,6 +135,10 @@ def a_queued(message: str = "match-proposed") -> NoticeQueued:
         ("match-proposed", "released", True),
         ("match-proposed", "proposed", False),
         ("match-proposed", "agreed", False),
+        ("match-proposed", "lapsed", True),
+        ("match-lapses-soon", "proposed", False),
+        ("match-lapses-soon", "agreed", True),
+        ("match-lapses-soon", "lapsed", True),
         ("match-agreed", "released", True),
         ("match-agreed", "agreed", False),
         ("match-declined", "declined", False),

@@ -14,7 +14,7 @@ from services.notify import mail, model, wording
 from services.notify.model import MESSAGES
 from services.notify.wording import SPEECH, Letter
 from shared.events.registry import Event
-from tests.notify.samples import CASCAIS, EVENTS, IRPIN, MONITOR, TITLES, declined, proposed
+from tests.notify.samples import CASCAIS, EVENTS, IRPIN, NEED, TITLES, declined, proposed
 
 NAUGHTY = Path("/work/shared/data/strings/blns.json")
 FROM = "Alliance for the Reconstruction of Ukraine <noreply@alliance.example>"
@@ -29,7 +29,6 @@ def letters(event: Event) -> list[Letter]:
             time="2026-03-05T12:02:00.000000Z",
             message=told.message,
             party=told.party,
-            recipient_id=told.recipient_id,
         )
         for told in model.audience(event, (CASCAIS,))
     ]
@@ -86,16 +85,33 @@ def test_a_proposal_that_both_accepted_meanwhile_asks_for_nothing() -> None:
     assert "Please accept" not in wording.write(agreed, TITLES)[1]
 
 
-def test_who_was_passed_over_is_told_of_its_own_lines_only() -> None:
-    """Each line with its reason; another partner's lines are not shown."""
-    round_completed = next(e for e in EVENTS if e.type == "matching-round-completed")
-    texts = {
-        x.recipient_id: wording.write(x, TITLES, language="en")[1] for x in letters(round_completed)
-    }
-    assert texts[CASCAIS].count("•") == 2
-    assert "others were nearer" in texts[CASCAIS]
-    assert "other sector" not in texts[CASCAIS]
-    assert "other sector" in texts[MONITOR]
+@pytest.mark.parametrize(
+    ("language", "reason"),
+    [("en", "what was chosen scored higher"), ("uk", "обране мало вищу оцінку")],
+)
+def test_who_was_passed_over_is_told_each_need_and_why(language: str, reason: str) -> None:
+    """One line for each that was lost, its reason in words."""
+    [letter] = letters(next(e for e in EVENTS if e.type == "pledge-passed-over"))
+    _, text = wording.write(letter, TITLES, language=language)
+    assert text.count("•") == 2
+    assert f"{TITLES[NEED][language]}: {reason}" in text
+
+
+def test_a_reminder_names_the_moment_in_the_readers_zone() -> None:
+    """What lapses at 12:02 UTC lapses at 14:02 in Kyiv, in winter."""
+    [letter] = letters(next(e for e in EVENTS if e.type == "match-lapses-soon"))
+    _, text = wording.write(letter, TITLES, language="uk", zone="Europe/Kyiv")
+    assert "2026-03-19 14:02 (UTC+02:00, Europe/Kyiv)" in text
+    assert "Уже погодилися: партнер" in text
+
+
+def test_a_displaced_proposal_says_that_another_took_its_place() -> None:
+    """Both sides read why, in their language."""
+    released = next(e for e in EVENTS if e.type == "match-released")
+    displaced = released.model_copy(update={"cause": "displaced", "was": "proposed"})
+    [letter, _] = letters(displaced)
+    assert "a pair of a higher tier" in wording.write(letter, TITLES, language="en")[1]
+    assert "пара вищого рівня" in wording.write(letter, TITLES, language="uk")[1]
 
 
 def test_a_declined_match_gives_the_reason() -> None:

@@ -11,7 +11,7 @@ from services.matching.engine.problem import Ask, Offer
 RULE = "optimal.v1"
 
 BASE = 1000
-"""What every unit of value scores, whoever gives and takes it: parts add less than as much again."""
+"""What every unit of value scores, whoever gives and takes it; all parts together add less."""
 
 URGENCIES = ("low", "normal", "high", "critical")
 
@@ -85,7 +85,7 @@ PARTS = (
 
 
 def record(delivered: int, declined: int, lapsed: int) -> int:
-    """A party's record, 0 to 1,000: 500 for who has none; each match moves it less than the last."""
+    """A party's record, 0 to 1,000; 500 for who has none, and each match moves it less."""
     return 1000 * (delivered + 1) // (delivered + declined + lapsed + 2)
 
 

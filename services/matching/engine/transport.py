@@ -255,9 +255,7 @@ class _Residual:
         graph = coo_array((np.ones(len(tails), np.int8), (tails, heads)), shape=(nodes, nodes))
         _, part = connected_components(graph, directed=True, connection="strong")
         inside = (part[tail] == part[head]) & (forth | back)
-        arcs = np.bincount(part[tail[inside]], minlength=nodes)
-        size = np.bincount(part, minlength=nodes)
-        inside &= arcs[part[tail]] >= size[part[tail]]  # else its parts are trees: no circle
+        inside[inside] = _on_circles(tail[inside], head[inside], nodes)
         found: set[int] = set()
         self._out = defaultdict(dict)
         for p, u, v, f, r in zip(
@@ -298,10 +296,27 @@ class _Residual:
                 if to not in came and self._left(key, way) > 0:
                     came[to] = (at, key, way)
                     if to == end:
-                        path = []
-                        while to != start:
-                            to, key, way = came[to]
-                            path.append((key, way))
-                        return path
+                        return _back(came, start, end)
                     queue.append(to)
         return []
+
+
+def _back(came: dict[int, tuple[int, int, int]], start: int, end: int) -> list[tuple[int, int]]:
+    """The arcs of a path that was found, from its end."""
+    path, at = [], end
+    while at != start:
+        at, key, way = came[at]
+        path.append((key, way))
+    return path
+
+
+def _on_circles(tail: Ints, head: Ints, nodes: int) -> NDArray[np.bool_]:
+    """Arcs that are left when what hangs on a single arc is taken off, again and again."""
+    left = np.ones(len(tail), bool)
+    while left.any():
+        degree = np.bincount(tail[left], minlength=nodes) + np.bincount(head[left], minlength=nodes)
+        loose = left & ((degree[tail] == 1) | (degree[head] == 1))
+        if not loose.any():
+            break
+        left &= ~loose
+    return left

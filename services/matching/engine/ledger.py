@@ -1,0 +1,139 @@
+"""What is left on both sides while a round is decided, and how a share of it is rounded.
+
+A line's amount is kept exactly, in its own smallest unit; pairs meet in a common unit (money.py),
+rounded down, so neither side can be exceeded. A share becomes an amount that the recorded rates
+allow to the last unit: whoever takes the last common unit of a line takes what is left of it.
+"""
+
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+
+from services.matching.engine.eligibility import priced
+from services.matching.engine.money import CONVERTED, LIMIT, common_unit, exchange, substitute
+from services.matching.engine.pairs import Pairs, Rows
+from services.matching.engine.problem import FUNDING
+from services.matching.engine.transport import Ints, Transport
+
+
+class Ledger:
+    """Free amounts by row; `substituting` counts what is asked in kind at its value in money."""
+
+    def __init__(self, rows: Rows, substituting: bool = False, before: "Ledger | None" = None):
+        self._rows = rows
+        self._rates = rates = rows.problem.rates
+        self._substituting = substituting
+        self.available: list[int] = (
+            before.available if before else [o.available for o in rows.offers]
+        )
+        self.uncovered: list[int] = before.uncovered if before else [a.uncovered for a in rows.asks]
+        self._offer_factor = [common_unit(o.measure, o.unit, rates)[1] for o in rows.offers]
+        self._ask_factor = [
+            Fraction(ceil(a.unit_value * common_unit(FUNDING, a.value_currency, rates)[1]))
+            if substituting and a.unit_value
+            else common_unit(a.measure, a.unit, rates)[1]
+            for a in rows.asks
+        ]
+        self._count()
+
+    def _count(self) -> None:
+        """What is free, in common units."""
+        self.supply = np.array([self.offered(r, v) for r, v in enumerate(self.available)], np.int64)
+        self.demand = np.array([self.asked(r, v) for r, v in enumerate(self.uncovered)], np.int64)
+
+    def offered(self, row: int, amount: int) -> int:
+        """A pledge line's amount in common units."""
+        factor = self._offer_factor[row]
+        return min(LIMIT, amount * factor.numerator // factor.denominator)
+
+    def asked(self, row: int, amount: int) -> int:
+        """A requirement line's amount in common units."""
+        factor = self._ask_factor[row]
+        return min(LIMIT, amount * factor.numerator // factor.denominator)
+
+    def transport(self, pairs: Pairs, supply: Ints, demand: Ints) -> tuple[Transport, Ints]:
+        """The pairs that have something to move, as a problem to solve, and which they are."""
+        offers, asks = self._rows.offers, self._rows.asks
+        most = np.minimum(supply[pairs.offer], demand[pairs.ask])
+        least = np.array(
+            [
+                self.offered(r, o.pledged if o.indivisible else o.minimum)
+                if o.indivisible or o.minimum
+                else 0
+                for r, o in enumerate(offers)
+            ],
+            np.int64,
+        )[pairs.offer]
+        whole = np.array([o.indivisible for o in offers], bool)[pairs.offer]
+        step = np.array([self._step(o.measure, o.unit) for o in offers], np.int64)[pairs.offer]
+        asked = np.array(
+            [
+                int(self._ask_factor[r])
+                if self._substituting and a.unit_value
+                else self._step(a.measure, a.unit)
+                for r, a in enumerate(asks)
+            ],
+            np.int64,
+        )[pairs.ask]
+        step = np.lcm(step, asked)
+        most = np.where(whole, least, most - most % step)
+        step = np.where(whole, np.maximum(least, 1), step)
+        fits = (most > 0) & (most <= demand[pairs.ask]) & (most <= supply[pairs.offer])
+        fits &= (least <= most) & (~whole | (most % asked == 0) | (not self._substituting))
+        which = np.flatnonzero(fits)
+        return (
+            Transport(
+                supply, demand, pairs.offer[which], pairs.ask[which], pairs.score[which],
+                np.arange(len(offers)), np.arange(len(asks)),
+                least[which], most[which], step[which],
+            ),
+            which,
+        )  # fmt: skip
+
+    @staticmethod
+    def _step(measure: str, unit: str) -> int:
+        return 1 if measure == FUNDING else CONVERTED.get(unit, (unit, 1))[1]
+
+    def take(self, offer: int, ask: int, share: int, last: bool) -> tuple[int, int] | None:
+        """Book a share of common units; (reserved, covers), exact. None where rounding leaves less
+        than the pledge's terms allow. `last`: it takes all that is left of one of the lines."""
+        o, a = self._rows.offers[offer], self._rows.asks[ask]
+        available, uncovered = self.available[offer], self.uncovered[ask]
+        if self._substituting:
+            worth = substitute(o, a, self._rates)
+            assert worth is not None
+            reserved, covers = priced(
+                worth, available, min(uncovered, share // int(self._ask_factor[ask]))
+            )
+        else:
+            found = exchange(o.measure, o.unit, a.unit, self._rates)
+            assert found is not None
+            if o.indivisible:
+                reserved, covers = available, int(available * found.ratio)
+            else:
+                wanted = uncovered if last else min(uncovered, ceil(share / self._ask_factor[ask]))
+                reserved, covers = found.most(available, wanted)
+                if reserved < o.minimum:
+                    reserved, covers = found.most(
+                        available, min(uncovered, ceil(o.minimum * found.ratio))
+                    )
+        least = o.pledged if o.indivisible else o.minimum
+        if covers <= 0 or covers > uncovered or reserved < least:
+            return None
+        self.available[offer] -= reserved
+        self.uncovered[ask] -= covers
+        self.supply[offer] = self.offered(offer, self.available[offer])
+        self.demand[ask] = self.asked(ask, self.uncovered[ask])
+        return reserved, covers
+
+    def freeze(self, available: list[int], uncovered: list[int]) -> None:
+        """What displaced proposals left over is for the next round: free is only what was."""
+        self.available = [min(pair) for pair in zip(self.available, available, strict=True)]
+        self.uncovered = [min(pair) for pair in zip(self.uncovered, uncovered, strict=True)]
+        self._count()
+
+    def free(self, offer: int, reserved: int, ask: int, covers: int) -> None:
+        """Give back what a displaced proposal held."""
+        self.available[offer] += reserved
+        self.uncovered[ask] += covers

@@ -1,0 +1,125 @@
+"""What a round decided: awards to be proposed, proposals that give way, who was passed over."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from shared.events.canonical import canonical
+from shared.events.ids import MatchId, MemberId, NeedId, PledgeId
+
+LossCode = Literal[
+    "lower-tier", "lower-score", "later", "does-not-fit", "used-for-others", "covered-by-others"
+]
+"""Why another pair lost: a lower tier; a lower score in the same one; as good and later in order;
+a minimum or an indivisible amount that does not fit what is left; its pledge line was used up for
+others; its requirement line was covered by others."""
+
+LOSS_CODES: tuple[LossCode, ...] = get_args(LossCode)
+
+Binding = Literal["covers-the-line", "uses-up-the-pledge-line", "indivisible", "minimum"]
+"""What kept an award from being larger, or smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A pair that could have been and was not; `margin` is by how many points of score."""
+
+    pledge_id: PledgeId
+    pledge_line: int
+    need_id: NeedId
+    need_line: int
+    tier: int
+    score: int
+    code: LossCode
+    margin: int
+
+
+@dataclass(frozen=True, slots=True)
+class Award:
+    """One match to be proposed. `reserved` counts in the pledge line's smallest units, `covers` in
+    the requirement line's; `substituted`: money for what was asked in kind."""
+
+    pledge_id: PledgeId
+    pledge_line: int
+    need_id: NeedId
+    need_line: int
+    reserved: int
+    covers: int
+    tier: int
+    score: int
+    substituted: bool
+    parts: Mapping[str, int]
+    binding: tuple[Binding, ...]
+    other_pledges: tuple[Lost, ...]
+    other_needs: tuple[Lost, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Displaced:
+    """A proposal that gives way to a newly arrived pair of a higher tier."""
+
+    match_id: MatchId
+    by_pledge_id: PledgeId
+    by_pledge_line: int
+    by_need_id: NeedId
+    by_need_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A pledge line that got nothing, and the lines it could have served that others covered."""
+
+    pledge_id: PledgeId
+    pledge_line: int
+    partner_id: MemberId
+    lost: tuple[Lost, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One tier of the round: its total score, the bound on it, and whether that proves it."""
+
+    tier: int
+    substituting: bool
+    pairs: int
+    awards: int
+    score: int
+    bound: int
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A round's decision; the same for the same problem, byte for byte."""
+
+    awards: tuple[Award, ...] = ()
+    displaced: tuple[Displaced, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
+    steps: tuple[Step, ...] = ()
+    pairs: int = 0
+
+    @property
+    def proven(self) -> bool:
+        """Whether every step is proved to be the best there is."""
+        return all(step.proven for step in self.steps)
+
+    def canonical(self) -> str:
+        """RFC 8785 text of the solution."""
+        return canonical(_plain(self))
+
+    def hash(self) -> str:
+        """SHA-256 of the canonical text, hexadecimal."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Step):
+        # total scores outgrow the 53 bits of a JSON number
+        plain = {f.name: getattr(value, f.name) for f in fields(value)}
+        return plain | {"score": str(value.score), "bound": str(value.bound)}
+    if hasattr(value, "__dataclass_fields__"):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    return value
