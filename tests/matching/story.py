@@ -1,6 +1,6 @@
 """A notebook of matching in which Irpin, Cascais and Lithuania are known, and what they may do."""
 
-from services.matching import commands, handlers, rounds
+from services.matching import commands, engine, handlers, rounds
 from services.matching.commands import MakePledge
 from services.matching.matches import Match
 from services.matching.model import Pledge
@@ -13,6 +13,9 @@ from shared.events.registry import Event
 from shared.lines import Line
 from tests.given import IRPIN_CHAIN, Notebook, numbered, offered
 from tests.matching.samples import CASCAIS, IRPIN, LITHUANIA
+
+
+LAPSE_DAYS = 14.0
 
 
 class Story(Notebook):
@@ -61,7 +64,10 @@ class Story(Notebook):
     def round(self) -> list[Match]:
         """A round runs; the matches it proposed, in their order."""
         before = set(self.states["matches"])
-        self.do(rounds.run_round)
+        stock = self.do(rounds.take_stock)
+        if stock is not None:
+            for part in rounds.parts(stock, engine.decide(stock.problem), 0, LAPSE_DAYS):
+                self.do(part)
         return [m for key, m in self.states["matches"].items() if key not in before]
 
     def agree(self, match: Match) -> Match:
