@@ -120,8 +120,12 @@ def _explanation(timeline: Timeline, say: Say) -> None:
     proposals = [e.event for e in timeline.entries if isinstance(e.event, MatchProposed)]
     say("\nWhy the first match")
     first = proposals[0].explanation
+    tier = ", ".join(f"{name} {value}" for name, value in first.tier.items())
     parts = ", ".join(f"{name} {value}" for name, value in first.parts.items())
-    say(f"  rule {first.rule}: {parts}; alternatives that lost: {len(first.alternatives)}")
+    say(f"  rule {first.rule}")
+    say(f"  tier: {tier}")
+    say(f"  score {first.score}: {parts}")
+    say(f"  alternatives that lost: {len(first.alternatives) + len(first.other_needs)}")
 
 
 def _amount(amount: dict[str, Any]) -> str:

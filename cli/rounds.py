@@ -8,10 +8,10 @@ import typer
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 
-from cli.acts import Limit, fetch, show_list
+from cli.acts import DryRun, Limit, Reason, fetch, show_dry_run, show_list
 from cli.client import Json
 from cli.session import Session, connected
-from cli.tables import WIDE, Columns, place
+from cli.tables import WIDE, Columns, one, place
 from shared.codelists.sizes import LARGE_FROM, MEDIUM_FROM
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
@@ -91,14 +91,19 @@ class _Groups:
 
 
 def _total(round_: Json, when: str) -> str:
-    report = round_.get("report")
+    report = (round_.get("decision") or {}).get("report")
     return f"{when} {covered(report['total'], when)} EUR" if report else ""
+
+
+def _decided(round_: Json, field: str) -> str:
+    return str((round_.get("decision") or {}).get(field, ""))
 
 
 ROUND: Columns = {
     "id": lambda r, language: str(r["id"]),
-    "rule": lambda r, language: str(r["rule"]),
-    "matches": lambda r, language: str(len(r["match_ids"])),
+    "status": lambda r, language: str(r["status"]),
+    "rule": lambda r, language: _decided(r, "rule"),
+    "matches": lambda r, language: _decided(r, "matches"),
     "covered": lambda r, language: "\n".join(
         filter(None, (_total(r, "before"), _total(r, "after")))
     ),
@@ -110,7 +115,7 @@ def reported(round_: Json, language: str) -> RenderableType:
     head = Table(show_header=False)
     for name, cell in ROUND.items():
         head.add_row(name, cell(round_, language))
-    report = round_.get("report")
+    report = (round_.get("decision") or {}).get("report")
     if not report:
         return head
     tables = (
@@ -118,6 +123,20 @@ def reported(round_: Json, language: str) -> RenderableType:
         for title, field, words in GROUPS
     )
     return Group(head, *tables)
+
+
+@app.command("run")
+@connected
+def run_round(session: Session, reason: Reason, dry_run: DryRun = False) -> None:
+    """Ask for a round now, as an operator, whatever the schedule says."""
+    body = {"reason": reason}
+    answer = session.ask(
+        lambda client: client.post("matching", "rounds", body=body, dry_run=dry_run)
+    ).json()
+    if dry_run:
+        show_dry_run(session, "POST /rounds", body, answer, ROUND)
+    else:
+        session.show(answer, one(ROUND))
 
 
 @app.command("list")

@@ -12,6 +12,7 @@ from shared.events.matching import (
     MatchDeclined,
     MatchFlagged,
     MatchingRoundCompleted,
+    MatchingRoundRequested,
     MatchLapsed,
     MatchLapsesSoon,
     MatchProposed,
@@ -182,8 +183,9 @@ def _matching(  # noqa: PLR0912
             by = names[event.proposed_by] if event.proposed_by else "an operator"
             return f"{_of(event, names)}, by hand of {by}: {event.reason}"
         case MatchProposed():
-            parts = ", ".join(k for k, v in event.explanation.parts.items() if v) or "first come"
-            return f"{_of(event, names)}, because: {parts} (rule {event.explanation.rule})"
+            why = event.explanation
+            steps = ", ".join(k for k, v in why.tier.items() if v) or "no preference"
+            return f"{_of(event, names)}, because: {steps} (rule {why.rule})"
         case MatchAccepted():
             return f"{names[event.accepted_by]} accepts: {_of(event, names)}"
         case MatchAgreed():
@@ -210,10 +212,13 @@ def _matching(  # noqa: PLR0912
             rates = ", ".join(f"{v:f} {k}" for k, v in event.per_eur.items())
             return f"rates of {event.date}: EUR 1 = {rates} ({event.source})"
         case MatchingRoundCompleted():
-            lost = f", {len(event.passed_over)} passed over" if event.passed_over else ""
-            return f"round over {event.requirement_lines} requirement and {event.pledge_lines} " + (
-                f"pledge lines: {len(event.match_ids)} proposed{lost}"
+            found = event.decision
+            lost = f", {found.passed_over} passed over" if found.passed_over else ""
+            return f"round over {found.requirement_lines} requirement and {found.pledge_lines} " + (
+                f"pledge lines: {found.matches} to be proposed{lost}"
             )
+        case MatchingRoundRequested():
+            return f"a round is asked for: {event.reason}"
         case NoticeQueued():
             return f"{names[event.recipient_id]} is to be told: {event.message}"
         case NoticeSent():

@@ -16,6 +16,7 @@ ROLES: dict[str, frozenset[str]] = {
             "revoke_credential",
             "propose_match",
             "set_rates",
+            "ask_for_round",
             "set_contact",
             "erase_contact",
         }

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.matching import by_hand, commands
+from services.matching import rounds as in_rounds
 from services.matching.by_hand import AlreadyMatched, NotEligible, ProposeMatch
 from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
 from services.matching.knowledge import NotAdmitted
@@ -17,6 +18,7 @@ from services.matching.model import (
     PledgeStatus,
     Rates,
 )
+from services.matching.rounds import AskForRound
 from services.matching.settings import MatchingSettings
 from services.matching.store import all_matches, coverages, pledges, rates, rounds
 from shared.codelists import codes_below
@@ -102,6 +104,14 @@ async def set_rates(body: SetRates, uow: Act, response: Response) -> Rates:
     recorded = await commands.set_rates(body, uow)
     response.headers["Location"] = f"/rates/{recorded.id}"
     return recorded
+
+
+@router.post("/rounds", status_code=201)
+async def ask_for_round(body: AskForRound, uow: Act, response: Response) -> Round:
+    """Ask for a matching round now, as an operator; it is completed by itself a moment later."""
+    asked = await in_rounds.ask_for_round(body, uow)
+    response.headers["Location"] = f"/rounds/{asked.id}"
+    return asked
 
 
 @router.get("/pledges/{pledge_id}")

@@ -12,21 +12,20 @@ from services.matching.engine.problem import Rates as EngineRates
 from services.matching.knowledge import NotAdmitted, Requirement
 from services.matching.market import ask_of, engine_rates, offer_of, used_rate
 from services.matching.matches import Coverage, Match
-from services.matching.model import Balance, Pledge, Rates
+from services.matching.model import Balance, Pledge
 from services.matching.store import all_matches, coverages, parties, pledges, rates, requirements
 from shared.actor import Actor, Command
 from shared.errors import InvalidInput, NotYours, Refused
 from shared.events.facts import (
     Amount,
-    FundingLine,
     LineNumber,
     Money,
     RequirementLine,
     Text,
 )
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId
-from shared.events.matching import Explanation, MatchProposed, UsedRate
-from shared.lines import Line, is_whole, minor_units, of_minor_units, unit_of
+from shared.events.matching import Explanation, MatchProposed
+from shared.lines import is_whole, minor_units, of_minor_units, unit_of
 from shared.uow import UnitOfWork
 
 RULE = "by-hand.v1"

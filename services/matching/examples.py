@@ -45,6 +45,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "date": "2023-08-31",
         "scope": "the first half of the equipment",
     },
+    "ask_for_round": {"reason": "All pledges of the conference are in."},
     "set_rates": {
         "date": "2022-06-22",
         "source": "an example, no quotation",

@@ -1,4 +1,4 @@
-"""From what matching has folded to the problem of a round: pure, so that an auditor can do it again.
+"""From what matching has folded to the problem of a round: pure, so an auditor can do it again.
 
 Only what can matter is in a problem: open pledge lines with something available, open requirement
 lines with something uncovered, and those with a proposal that may still give way.
@@ -55,9 +55,7 @@ class Market:
     def problem(self, today: date) -> Problem:
         """The problem of a round on a day."""
         open_pledges = {
-            p.id: p
-            for p in self.pledges.values()
-            if p.status == "open" and self.good(p.partner_id)
+            p.id: p for p in self.pledges.values() if p.status == "open" and self.good(p.partner_id)
         }
         open_needs = {n.id: n for n in self.needs.values() if n.open and self.good(n.authority_id)}
         standing, barred = [], set()
@@ -68,8 +66,10 @@ class Market:
                 standing.append(_standing(m))
             elif match_rules.bars(m, open_pledges[m.pledge_id], open_needs[m.need_id]):
                 barred.add((m.pledge_id, m.pledge_line, m.need_id, m.need_line))
-        offers = self._offers(open_pledges.values(), {(s.pledge_id, s.pledge_line) for s in standing})
-        asks = self._asks(open_needs.values(), {(s.need_id, s.need_line) for s in standing}, today)
+        held = {(s.pledge_id, s.pledge_line) for s in standing}
+        offers = self._offers(open_pledges.values(), held)
+        covered = {(s.need_id, s.need_line) for s in standing}
+        asks = self._asks(open_needs.values(), covered, today)
         offered = {(o.pledge_id, o.line) for o in offers}
         asked = {(a.need_id, a.line) for a in asks}
         members = {o.partner_id for o in offers} | {a.authority_id for a in asks}

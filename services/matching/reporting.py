@@ -6,10 +6,10 @@ from fractions import Fraction
 from services.matching.engine import Problem, Solution
 from services.matching.engine.money import common_unit
 from services.matching.engine.problem import FUNDING
-from services.matching.market import Market, unit_value_of
+from services.matching.market import Market
 from services.matching.report import ReportedLine, report_of
 from shared.codelists import oblast_of, size_of
-from shared.events.facts import Money, RequirementLine
+from shared.events.facts import FundingLine, Money, RequirementLine
 from shared.events.matching import RoundReport
 from shared.lines import minor_units
 
@@ -50,7 +50,7 @@ def _cents(problem: Problem, line: RequirementLine) -> Fraction | None:
     if isinstance(line.amount, Money):
         unit, factor = common_unit(FUNDING, line.amount.currency, problem.rates)
         return factor if unit == "EUR" else None
-    if line.kind == "funding" or line.unit_value is None:
+    if isinstance(line, FundingLine) or line.unit_value is None:
         return None
     unit, factor = common_unit(FUNDING, line.unit_value.currency, problem.rates)
     return minor_units(line.unit_value) * factor if unit == "EUR" else None

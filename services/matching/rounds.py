@@ -137,7 +137,7 @@ class Stock:
 
 
 async def take_stock(uow: UnitOfWork, due: bool = True) -> Stock | None:
-    """All that is open, as of this transaction; None where no round is due, or nothing is offered."""
+    """All that is open, as of this transaction; None where no round is due, or no pledge is open."""
     requested = await uow.find(rounds, {"status": "requested"}, limit=1)
     if not requested and not (due and await uow.find(pledges, {"status": "open"}, limit=1)):
         return None
@@ -153,19 +153,17 @@ async def take_stock(uow: UnitOfWork, due: bool = True) -> Stock | None:
     )
 
 
-def parts(
-    stock: Stock, solution: Solution, milliseconds: int, lapse_days: float
-) -> Iterator[Part]:
+def parts(stock: Stock, solution: Solution, milliseconds: int, lapse_days: float) -> Iterator[Part]:
     """The transactions of a round, in order; none where it decided nothing and nobody asked."""
     if not solution.awards and not stock.requested:
         return
     displaces = defaultdict(list)
     for d in solution.displaced:
         displaces[d.by_pledge_id, d.by_pledge_line, d.by_need_id, d.by_need_line].append(d)
-    proposals = [
-        Proposal(a, tuple(displaces[a.pledge_id, a.pledge_line, a.need_id, a.need_line]), MatchId.new())
-        for a in solution.awards
-    ]  # fmt: skip
+    proposals = []
+    for a in solution.awards:
+        gives_way = displaces[a.pledge_id, a.pledge_line, a.need_id, a.need_line]
+        proposals.append(Proposal(a, tuple(gives_way), MatchId.new()))
     decided = _decided(stock, solution, milliseconds)
 
     def part(first: bool, chosen: list[Proposal]) -> Part:

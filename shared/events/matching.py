@@ -11,7 +11,6 @@ from shared.events.facts import (
     DecimalRate,
     HromadaSize,
     Katottg,
-    Line1,
     LineNumber,
     LocalisedText,
     Moment,
@@ -138,7 +137,7 @@ class Explanation(Fact):
     """
 
     rule: RuleName
-    tier: dict[PartName, Whole] = {}
+    tier: dict[PartName, Whole] = Field(default_factory=dict)
     score: Whole | None = None
     parts: dict[PartName, Whole]
     binding: tuple[ReasonWord, ...] = ()

@@ -269,6 +269,7 @@ ROWS: dict[str, Row] = {
     "deliver": Row(
         "matching", "/matches/{match_id}/deliveries", Stage.agreement, "borodianka", "cascais"
     ),
+    "ask_for_round": Row("matching", "/rounds", Stage.nothing, "operator"),
     "set_rates": Row("matching", "/rates", Stage.nothing, "operator"),
     "set_contact": Row(
         "notify", "/contacts/{contact_ref}", Stage.contact, "operator", method="PUT"

@@ -24,8 +24,10 @@ class Ledger:
         self._rows = rows
         self._rates = rates = rows.problem.rates
         self._substituting = substituting
-        self.available = before.available if before else [o.available for o in rows.offers]
-        self.uncovered = before.uncovered if before else [a.uncovered for a in rows.asks]
+        self.available: list[int] = (
+            before.available if before else [o.available for o in rows.offers]
+        )
+        self.uncovered: list[int] = before.uncovered if before else [a.uncovered for a in rows.asks]
         self._offer_factor = [common_unit(o.measure, o.unit, rates)[1] for o in rows.offers]
         self._ask_factor = [
             Fraction(ceil(a.unit_value * common_unit(FUNDING, a.value_currency, rates)[1]))
