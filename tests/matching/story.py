@@ -1,7 +1,8 @@
 """A notebook of matching in which Irpin, Cascais and Lithuania are known, and what they may do."""
 
-from services.matching import commands, engine, handlers, rounds
+from services.matching import commands, handlers, rounds
 from services.matching.commands import MakePledge
+from services.matching.engine import decide
 from services.matching.matches import Match
 from services.matching.model import Pledge
 from services.matching.store import RECORDS
@@ -13,9 +14,6 @@ from shared.events.registry import Event
 from shared.lines import Line
 from tests.given import IRPIN_CHAIN, Notebook, numbered, offered
 from tests.matching.samples import CASCAIS, IRPIN, LITHUANIA
-
-
-LAPSE_DAYS = 14.0
 
 
 class Story(Notebook):
@@ -66,7 +64,7 @@ class Story(Notebook):
         before = set(self.states["matches"])
         stock = self.do(rounds.take_stock)
         if stock is not None:
-            for part in rounds.parts(stock, engine.decide(stock.problem), 0, LAPSE_DAYS):
+            for part in rounds.parts(stock, decide(stock.problem), 0, 14):
                 self.do(part)
         return [m for key, m in self.states["matches"].items() if key not in before]
 
