@@ -37,7 +37,8 @@ async def test_proposal_nobody_answers_lapses_and_another_takes_its_place(acting
     async def lapsed() -> bool:
         return await status() == "lapsed"
 
-    await until(lapsed, 15, "the proposal", every=0.2)
+    ended: bool = await until(lapsed, 15, "whether the proposal has lapsed", every=0.2)
+    assert ended
     await acting.at_rest()
     events = [e for e in acting.log("matching") if e.subject == match["id"]]
     told = [e.type.removeprefix("alliance.").removesuffix(".v1") for e in events]
