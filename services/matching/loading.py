@@ -13,8 +13,8 @@ from services.matching.store import (
 )
 from shared.uow import UnitOfWork
 
-ANSWERED = ("declined", "lapsed")
-"""Statuses of matches that keep a round from proposing their pair again, for a while."""
+COUNTING = ("proposed", "agreed", "declined", "lapsed")
+"""Statuses of matches that a round rests on: live, or answered, so not to be proposed again yet."""
 
 
 async def load(uow: UnitOfWork) -> Market:
@@ -26,12 +26,11 @@ async def load(uow: UnitOfWork) -> Market:
     closed = sorted(c.id for c in covered if c.id not in known)
     asked += await uow.find(requirements, {"_id": {"$in": closed}})
     latest = await uow.find(rates, {}, limit=1, descending=True)
-    answered = {"$or": [{"live": True}, {"status": {"$in": list(ANSWERED)}}]}
     return Market(
         pledges={p.id: p for p in offered},
         needs={n.id: n for n in asked},
         coverages={c.id: c for c in covered},
-        matches=await uow.find(all_matches, answered),
+        matches=await uow.find(all_matches, {"status": {"$in": list(COUNTING)}}),
         parties={p.id: p for p in await uow.find(parties, {})},
         histories={h.id: h for h in await uow.find(histories, {})},
         twinnings=await uow.find(twinnings, {"status": "confirmed"}),

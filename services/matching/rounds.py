@@ -66,10 +66,13 @@ def worker(service: Service) -> Worker:
     async def step(lease: Lease) -> bool:
         nonlocal fruitless
         await asyncio.sleep(settings.round_debounce_seconds)
+        period = schedule.period(datetime.now(UTC))
+        due = schedule.due(period)
         try:
-            stock = await service.command(lambda uow: take_stock(uow, schedule.due(uow.now)))
+            stock = await service.command(lambda uow: take_stock(uow, due))
         except TooManyUnsequenced:
             return False  # the relay is behind; its commits wake this again
+        schedule.ran(period)
         if stock is None or (not stock.requested and stock.problem_hash == fruitless):
             return False
         started = time.perf_counter()
@@ -77,7 +80,6 @@ def worker(service: Service) -> Worker:
         milliseconds = round(1000 * (time.perf_counter() - started))
         proposed = 0
         for part in parts(stock, solution, milliseconds, settings.lapse_days):
-            await lease.beat()
             proposed += await service.command(part)
         fruitless = "" if proposed else stock.problem_hash
         return proposed > 0
@@ -96,15 +98,19 @@ class Schedule:
 
     def __init__(self, every: str) -> None:
         self._format = {"events": "", "hourly": "%Y-%m-%dT%H", "daily": "%Y-%m-%d"}[every]
-        self._last: str | None = None
+        self._last = ""
 
-    def due(self, now: datetime) -> bool:
-        """Whether a round is due; a period that has begun is due once."""
-        if not self._format:
-            return True
-        period = now.astimezone(UTC).strftime(self._format)
-        due, self._last = period != self._last, period
-        return due
+    def period(self, now: datetime) -> str:
+        """The hour or day of a moment; "" where every event is due."""
+        return now.astimezone(UTC).strftime(self._format)
+
+    def due(self, period: str) -> bool:
+        """Whether a round is due in a period: one that has begun is due once."""
+        return not period or period != self._last
+
+    def ran(self, period: str) -> None:
+        """A round looked at all there was in a period."""
+        self._last = period
 
 
 def expiry(service: Service) -> Worker:

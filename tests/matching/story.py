@@ -2,6 +2,7 @@
 
 from services.matching import commands, handlers, rounds
 from services.matching.commands import MakePledge
+from services.matching.engine import decide
 from services.matching.matches import Match
 from services.matching.model import Pledge
 from services.matching.store import RECORDS
@@ -61,7 +62,10 @@ class Story(Notebook):
     def round(self) -> list[Match]:
         """A round runs; the matches it proposed, in their order."""
         before = set(self.states["matches"])
-        self.do(rounds.run_round)
+        stock = self.do(rounds.take_stock)
+        if stock is not None:
+            for part in rounds.parts(stock, decide(stock.problem), 0, 14):
+                self.do(part)
         return [m for key, m in self.states["matches"].items() if key not in before]
 
     def agree(self, match: Match) -> Match:
