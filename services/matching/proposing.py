@@ -16,7 +16,6 @@ from shared import telemetry
 from shared.actor import Origin
 from shared.events.ids import MatchId, MemberId, RoundId
 from shared.events.matching import (
-    Alternative,
     Explanation,
     LostLine,
     MatchProposed,
@@ -183,26 +182,28 @@ class Writer:
 
 def explanation_of(award: Award) -> Explanation:
     """Why this match, as it is recorded."""
-    return Explanation(
-        rule=RULE,
-        tier=levels_of(award.tier),
-        score=award.score,
-        parts=dict(award.parts),
-        binding=award.binding,
-        alternatives=tuple(_alternative(lost) for lost in award.other_pledges),
-        other_needs=tuple(_alternative(lost) for lost in award.other_needs),
+    return Explanation.model_validate(
+        {
+            "rule": RULE,
+            "tier": levels_of(award.tier),
+            "score": award.score,
+            "parts": award.parts,
+            "binding": award.binding,
+            "alternatives": [_alternative(lost) for lost in award.other_pledges],
+            "other_needs": [_alternative(lost) for lost in award.other_needs],
+        }
     )
 
 
-def _alternative(lost: Lost) -> Alternative:
-    return Alternative(
-        pledge_id=lost.pledge_id,
-        pledge_line=lost.pledge_line,
-        need_id=lost.need_id,
-        need_line=lost.need_line,
-        reason=lost.code,
-        margin=lost.margin,
-    )
+def _alternative(lost: Lost) -> dict[str, object]:
+    return {
+        "pledge_id": lost.pledge_id,
+        "pledge_line": lost.pledge_line,
+        "need_id": lost.need_id,
+        "need_line": lost.need_line,
+        "reason": lost.code,
+        "margin": lost.margin,
+    }
 
 
 def lost_line(lost: Lost) -> LostLine:
