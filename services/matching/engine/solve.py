@@ -19,7 +19,8 @@ from services.matching.engine.transport import Ints, Transport, flow
 
 LIMIT = 200
 """Pairs with whole numbers in them up to which the best solution of a part is looked for: 25
-seconds at worst of those measured. A larger part gets a good one, and a bound that says how good."""
+seconds at worst of those measured. A larger part gets a good one, and a bound that says how
+good."""
 
 AT_A_GLANCE = 2_000
 """Pairs with whole numbers in them up to which a program is looked at without branching: some

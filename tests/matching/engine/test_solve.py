@@ -101,8 +101,8 @@ def _keeps(t: Transport, amount: "np.ndarray[tuple[int], np.dtype[np.int64]]") -
 @patience(300, 20)
 @given(wide(), st.sampled_from((-1, 100)))
 def test_a_hurried_solution_is_allowed_and_its_bound_holds(t: Transport, glance: int) -> None:
-    """Above the limits a program is looked at once, or the flow is only repaired: still no side is exceeded, the best
-    scores no more than the bound, and what is called proven is the best."""
+    """Above the limits a program is looked at once, or the flow is only repaired: still no side is
+    exceeded, the best scores no more than the bound, and what is called proven is the best."""
     found = solve(t)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "LIMIT", -1)
