@@ -1,5 +1,6 @@
 """Transportation problems for tests: small ones of every kind, and arrays from plain tuples."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,9 @@ def ints(values: Any) -> Ints:
 
 
 def transport(
-    offers: list[tuple[int, int]], asks: list[tuple[int, int]], pairs: list[tuple[int, ...]]
+    offers: list[tuple[int, int]],
+    asks: list[tuple[int, int]],
+    pairs: Sequence[tuple[int, ...]],
 ) -> Transport:
     """From (amount, place) of each side and (offer, ask, score, least, most, step[, takes])."""
     columns = [ints(p[i] for p in pairs) for i in range(6)]
