@@ -51,9 +51,10 @@ class Transport:
 
     @property
     def reach(self) -> int:
-        """Above all precedence: as large as costs of 62 bits allow for these nodes and scores."""
+        """Above all precedence: as large as OR-Tools allows for these nodes and scores: costs
+        times nodes, times 5 by which it scales them, stay in 63 bits."""
         nodes = len(self.supply) + len(self.demand) + 2
-        room = 2**62 // (nodes * (nodes + 2) * (int(self.score.max(initial=1)) + 1))
+        room = 2**60 // (nodes * (nodes + 2) * (int(self.score.max(initial=1)) + 1))
         return max(1, min(REACH, room))
 
     @property
