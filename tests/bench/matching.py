@@ -205,6 +205,7 @@ def one_round(size: int, terms: int = 0, new_pledges: int = 0) -> Figures:
         "size": size,
         "pairs": solution.pairs,
         "matches": len(solution.awards),
+        "passed_over": len(solution.passed_over),
         "proven": solution.proven,
         "events": recorded,
         "seconds": {k: round(v, 3) for k, v in stages.seconds.items()},

