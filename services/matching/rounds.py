@@ -143,7 +143,7 @@ class Stock:
 
 
 async def take_stock(uow: UnitOfWork, due: bool = True) -> Stock | None:
-    """All that is open, as of this transaction; None where no round is due, or no pledge is open."""
+    """All that is open in this transaction; None where no round is due, or no pledge is open."""
     requested = await uow.find(rounds, {"status": "requested"}, limit=1)
     if not requested and not (due and await uow.find(pledges, {"status": "open"}, limit=1)):
         return None

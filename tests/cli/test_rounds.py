@@ -21,13 +21,16 @@ SUMS = {
 }
 A_ROUND: dict[str, Any] = {
     "id": ROUND_ID,
-    "rule": "first-come.v1",
-    "match_ids": [ROUND_ID, ROUND_ID],
-    "report": {
-        "total": SUMS,
-        "by_oblast": [{"key": IRPIN_CHAIN[3], **SUMS}, {"key": "unknown", **SUMS}],
-        "by_sector": [{"key": "transport.road", **SUMS}],
-        "by_size": [{"key": "large", **SUMS}, {"key": "unknown", **SUMS}],
+    "status": "completed",
+    "decision": {
+        "rule": "optimal.v1",
+        "matches": 2,
+        "report": {
+            "total": SUMS,
+            "by_oblast": [{"key": IRPIN_CHAIN[3], **SUMS}, {"key": "unknown", **SUMS}],
+            "by_sector": [{"key": "transport.road", **SUMS}],
+            "by_size": [{"key": "large", **SUMS}, {"key": "unknown", **SUMS}],
+        },
     },
 }
 
@@ -69,7 +72,7 @@ def test_report_is_three_tables_with_the_total_below_each() -> None:
         assert "617,283.94 49.9 %" in line
         assert "1 → 2 of 3 (1 without value)" in line
     assert text.count("│ all") == 3
-    assert "first-come.v1" in text
+    assert "optimal.v1" in text
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])
