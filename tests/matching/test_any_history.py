@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from services.matching import by_hand, commands, handlers, lapsing, matches, rounds
+from services.matching import by_hand, commands, engine, handlers, lapsing, matches, rounds
 from services.matching.by_hand import ProposeMatch
 from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
 from services.matching.matches import Match
@@ -131,8 +131,8 @@ class Checked(Notebook):
         for m in self.states["matches"].values():
             if (m.pledge_id, m.pledge_line, m.need_id, m.need_line) == pair:
                 assert not m.live, "two live matches of one pair of lines"
-                by_hand_or_not_declined = event.round_id is None or m.status != "declined"
-                assert by_hand_or_not_declined or not matches.bars(m, pledge, need)
+                by_hand = event.round_id is None
+                assert by_hand or not matches.bars(m, pledge, need), "answered, and not amended"
         assert pledge.status == "open"
         assert need.open
         for side in (event.partner_id, event.authority_id):
@@ -370,7 +370,10 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule()
     def run_round(self) -> None:
-        self.then(rounds.run_round)
+        stock = self.book.do(rounds.take_stock)
+        if stock is not None:
+            for part in rounds.parts(stock, engine.decide(stock.problem), 0, LAPSE):
+                self.then(part)
 
     @rule(
         which=pick,

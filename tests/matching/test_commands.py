@@ -224,15 +224,17 @@ def test_round_that_proposes_nothing_records_nothing() -> None:
 
 
 def test_round_names_what_it_proposed_and_whom_it_passed_over() -> None:
-    """The last event of a round, after its proposals."""
+    """What was decided comes first, then what is proposed, then who got nothing, and why."""
     story = Story()
     story.irpin_asks(funding(1, "100.00"))
     story.pledges(CASCAIS, funding(1, "100.00"))
     story.pledges(LITHUANIA, funding(1, "100.00"))
     (match,) = story.round()
-    assert story.names()[2:] == ["match-proposed", "matching-round-completed"]
+    told = ["matching-round-completed", "match-proposed", "pledge-passed-over"]
+    assert story.names()[2:] == told
     (done,) = story.states["rounds"].values()
-    assert (done.match_ids, done.rule) == ((match.id,), "first-come.v1")
+    assert (match.partner_id, match.round_id) == (CASCAIS, done.id)
+    assert (done.decision.matches, done.decision.passed_over) == (1, 1)
     assert LITHUANIA in story.logs["matching"][-1].data
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
-from services.matching import by_hand, commands, handlers, lapsing
+from services.matching import by_hand, commands, handlers, lapsing, rounds
 from services.matching.commands import AmendPledge, Because, Deliver, MakePledge
 from services.matching.store import RECORDS
 from shared.events.envelope import Envelope
@@ -52,11 +52,15 @@ def story() -> Story:
     second = told.irpin_asks(funding(1, "5000.00", "UAH"), number=2)
     pledge = told.pledges(CASCAIS, funding(1, "200.00"), goods(2, "truck", 2))
     other = told.pledges(LITHUANIA, funding(1, "8000.00", "UAH"), goods(2, "truck", 4))
-    cash, hryvnias, lorries, *rest = told.round()
+    proposed = {(m.partner_id, m.need_id, m.need_line): m for m in told.round()}
+    cash, lorries = proposed[CASCAIS, first, 1], proposed[CASCAIS, first, 2]
+    hryvnias = proposed[LITHUANIA, second, 1]
     told.agree(cash)
     told.agree(lorries)
     told.hears(MemberSuspended(member_id=CASCAIS, reason="no answers"))
     told.hears(MemberReinstated(member_id=CASCAIS, reason="it answered"))
+    asked = rounds.AskForRound(reason="the council meets tomorrow")
+    told.do(rounds.ask_for_round, asked, roles=["operator"])
     for amount in (money("33.33"), None):
         part = Deliver(amount=amount, date="2023-08-31", scope="windows")
         told.do(commands.deliver, cash.id, part, by=IRPIN)
@@ -89,7 +93,6 @@ def story() -> Story:
             pledge_id=last.id, partner_id=CASCAIS, round_id=numbered(RoundId, 1), lines=(lost,)
         )
     )
-    assert rest
     return told
 
 

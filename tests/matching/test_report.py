@@ -13,7 +13,13 @@ from shared.codelists import OBLAST_LEVEL, places
 from shared.events.canonical import canonical
 from shared.events.facts import HromadaSize, ProjectSector
 from shared.events.ids import RoundId
-from shared.events.matching import CoverageSums, MatchingRoundCompleted, RoundReport
+from shared.events.matching import (
+    CoverageSums,
+    MatchingRoundCompleted,
+    RoundDecision,
+    RoundReport,
+)
+from shared.events.seen import Seen
 from tests.given import IRPIN_CHAIN, numbered, patience
 from tests.given import given as after
 
@@ -100,14 +106,24 @@ def test_round_keeps_its_report_as_it_was_recorded() -> None:
     report = report_of([A_LINE])
     event = MatchingRoundCompleted(
         round_id=numbered(RoundId, 1),
-        rule="first-come.v1",
-        pledge_lines=1,
-        requirement_lines=1,
-        match_ids=(),
-        report=report,
+        decision=RoundDecision(
+            rule="tiers.v1",
+            seen=Seen(own_through=-1),
+            day="2023-09-01",
+            pledge_lines=1,
+            requirement_lines=1,
+            pairs=1,
+            matches=1,
+            problem_hash="0" * 64,
+            solution_hash="0" * 64,
+            milliseconds=1,
+            report=report,
+        ),
     )
     read = MatchingRoundCompleted.model_validate_json(event.data())
-    assert after(evolve_round, read).report == report
+    kept = after(evolve_round, read).decision
+    assert kept is not None
+    assert kept.report == report
 
 
 @pytest.mark.parametrize("more", [0, 1])
