@@ -56,7 +56,7 @@ class Books:
         self.released_for: Counter[str] = Counter()
         self._asked = asked
         self._live: dict[Pair, MatchId] = {}
-        self._served: set[tuple[RoundId, str]] = set()
+        self._served: set[tuple[RoundId, str, int]] = set()
         self._makes_room: dict[MatchId, list[MatchProposed]] = defaultdict(list)
         self._where = ""
 
@@ -79,8 +79,9 @@ class Books:
                 self.rounds[event.round_id] = event
             case PledgePassedOver():
                 self._law(event.round_id in self.rounds, "its round is not completed before it")
-                got = (event.round_id, event.pledge_id) in self._served
-                self._law(not got, "the round did give the pledge something")
+                for lost in event.lines:
+                    got = (event.round_id, event.pledge_id, lost.pledge_line) in self._served
+                    self._law(not got, f"the round gave something to line {lost.pledge_line}")
             case MatchProposed():
                 self._propose(event, position)
             case OfMatch():
@@ -152,7 +153,7 @@ class Books:
 
     def _in_a_round(self, event: MatchProposed, round_id: RoundId) -> None:
         self.proposed_in[round_id] += 1
-        self._served.add((round_id, event.pledge_id))
+        self._served.add((round_id, event.pledge_id, event.pledge_line))
         if (completed := self.rounds.get(round_id)) is None:
             self._law(False, f"round {round_id} is not completed before it")
         else:
@@ -243,8 +244,6 @@ class Books:
         self._where = "at rest"
         for match_id in self._makes_room:
             self._law(False, f"{match_id} displaced others and was never proposed")
-        for round_id, proposed in self.proposed_in.items():
-            self._law(round_id in self.rounds, f"{round_id}: {proposed} proposals, no round")
         if self._asked is None:
             return
         for (need_id, number), covered in self.covered.items():

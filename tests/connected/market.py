@@ -98,6 +98,14 @@ class Market:
             declared = await a.done(authority, "members", "/partnerships", body)
             path = f"/partnerships/{declared['id']}/confirmation"
             await a.done(partner, "members", path)
+        asked = await a.done("operator", "matching", "/rounds", {"reason": "the solver starts"})
+
+        async def completed() -> bool:
+            found: Json = await a.got("matching", f"/rounds/{asked['id']}")
+            return bool(found["status"] == "completed")
+
+        ready: bool = await until(completed, 60, "whether the first round is completed")
+        assert ready
         await a.at_rest()
 
     async def go_on(self) -> None:
