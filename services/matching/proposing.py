@@ -189,12 +189,13 @@ def explanation_of(award: Award) -> Explanation:
         score=award.score,
         parts=dict(award.parts),
         binding=award.binding,
-        alternatives=tuple(_alternative(lost) for lost in award.other_pledges),
-        other_needs=tuple(_alternative(lost) for lost in award.other_needs),
+        alternatives=tuple(alternative_of(lost) for lost in award.other_pledges),
+        other_needs=tuple(alternative_of(lost) for lost in award.other_needs),
     )
 
 
-def _alternative(lost: Lost) -> Alternative:
+def alternative_of(lost: Lost) -> Alternative:
+    """A pair that lost, as it is recorded."""
     return Alternative(
         pledge_id=lost.pledge_id,
         pledge_line=lost.pledge_line,
