@@ -152,11 +152,7 @@ class Stock:
 
 
 async def take_stock(uow: UnitOfWork, due: bool = True) -> Stock | None:
-<<<<<<< HEAD
     """All that is open in this transaction; None where no round is due, or no pledge is open."""
-=======
-    """All that is open, as of now; None where no round is due, or no pledge is open."""
->>>>>>> c87055fb18d1f8a74fafde844e01e3a53c9bf5b8
     requested = await uow.find(rounds, {"status": "requested"}, limit=1)
     if not requested and not (due and await uow.find(pledges, {"status": "open"}, limit=1)):
         return None
