@@ -152,7 +152,7 @@ class Stock:
 
 
 async def take_stock(uow: UnitOfWork, due: bool = True) -> Stock | None:
-    """All that is open, as of now; None where no round is due, or no pledge is open."""
+    """All that is open in this transaction; None where no round is due, or no pledge is open."""
     requested = await uow.find(rounds, {"status": "requested"}, limit=1)
     if not requested and not (due and await uow.find(pledges, {"status": "open"}, limit=1)):
         return None
@@ -185,7 +185,7 @@ def parts(
     for a in solution.awards:
         gives_way = displaces[a.pledge_id, a.pledge_line, a.need_id, a.need_line]
         proposals.append(Proposal(a, tuple(gives_way), MatchId.new()))
-    decided = _decided(stock, solution, milliseconds)
+    decided = completed(stock, solution, milliseconds)
 
     def part(first: bool, chosen: list[Proposal]) -> Part:
         async def write(uow: UnitOfWork) -> int:
@@ -216,7 +216,8 @@ def parts(
         yield tell
 
 
-def _decided(stock: Stock, solution: Solution, milliseconds: int) -> MatchingRoundCompleted:
+def completed(stock: Stock, solution: Solution, milliseconds: int) -> MatchingRoundCompleted:
+    """The event of a round: what it had seen and what it decided."""
     problem = stock.problem
     return MatchingRoundCompleted(
         round_id=stock.round_id,
