@@ -16,6 +16,7 @@ from shared import telemetry
 from shared.actor import Origin
 from shared.events.ids import MatchId, MemberId, RoundId
 from shared.events.matching import (
+    Alternative,
     Explanation,
     LostLine,
     MatchProposed,
