@@ -18,4 +18,5 @@ app = Service(
     examples=EXAMPLES,
     on=on,
     workers=[rounds.worker, rounds.expiry, lapsing.worker],
+    at_end=[solving.close],
 ).app

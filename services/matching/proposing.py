@@ -16,6 +16,7 @@ from shared import telemetry
 from shared.actor import Origin
 from shared.events.ids import MatchId, MemberId, RoundId
 from shared.events.matching import (
+    Alternative,
     Explanation,
     LostLine,
     MatchProposed,
@@ -182,28 +183,27 @@ class Writer:
 
 def explanation_of(award: Award) -> Explanation:
     """Why this match, as it is recorded."""
-    return Explanation.model_validate(
-        {
-            "rule": RULE,
-            "tier": levels_of(award.tier),
-            "score": award.score,
-            "parts": award.parts,
-            "binding": award.binding,
-            "alternatives": [_alternative(lost) for lost in award.other_pledges],
-            "other_needs": [_alternative(lost) for lost in award.other_needs],
-        }
+    return Explanation(
+        rule=RULE,
+        tier=levels_of(award.tier),
+        score=award.score,
+        parts=dict(award.parts),
+        binding=award.binding,
+        alternatives=tuple(alternative_of(lost) for lost in award.other_pledges),
+        other_needs=tuple(alternative_of(lost) for lost in award.other_needs),
     )
 
 
-def _alternative(lost: Lost) -> dict[str, object]:
-    return {
-        "pledge_id": lost.pledge_id,
-        "pledge_line": lost.pledge_line,
-        "need_id": lost.need_id,
-        "need_line": lost.need_line,
-        "reason": lost.code,
-        "margin": lost.margin,
-    }
+def alternative_of(lost: Lost) -> Alternative:
+    """A pair that lost, as it is recorded."""
+    return Alternative(
+        pledge_id=lost.pledge_id,
+        pledge_line=lost.pledge_line,
+        need_id=lost.need_id,
+        need_line=lost.need_line,
+        reason=lost.code,
+        margin=lost.margin,
+    )
 
 
 def lost_line(lost: Lost) -> LostLine:
