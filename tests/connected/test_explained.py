@@ -57,7 +57,7 @@ async def test_need_without_a_match_has_an_outlook(acting: Acting) -> None:
         answer = await acting.read("matching", f"/needs/{need}/outlook")
         return answer.json() if answer.is_success else None
 
-    found = await until(known)
+    found: Any = await until(known)
     (line,) = found["lines"]
     assert found["status"] == "uncovered"
     assert line["reasons"]["other-category"] >= 1

@@ -21,11 +21,17 @@ SEED = 20220630
 SECONDS, ROUNDS = (60.0, 10) if os.environ.get("CI") == "true" else (15.0, 3)
 """How long the members act, and more than how many rounds must have had to decide something."""
 
+SETTINGS = {
+    "ALLIANCE_ROUND_DEBOUNCE_SECONDS": "0.15",
+    "ALLIANCE_STORE_PATIENCE_SECONDS": "5",
+}
+"""Rounds wait a moment for more, and nobody gives up early, as in service."""
+
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[TestBuild]:
-    """One whose rounds wait a moment for more, as they do in service."""
-    with running({"ALLIANCE_ROUND_DEBOUNCE_SECONDS": "0.15"}, services=THREE) as started:
+    """One of its own, whose members the market brings."""
+    with running(SETTINGS, services=THREE) as started:
         yield started
 
 
