@@ -16,8 +16,10 @@ import gc
 import importlib
 import json
 import multiprocessing
+import os
 import pickle
 import resource
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -294,6 +296,11 @@ def _growth(f: Figures) -> str:
     return f"{1e6 * f['whole'] / (f['pairs'] * log(f['pairs'], 2)):.3f}"
 
 
+def _quiet() -> None:
+    """What a solver says of itself is no figure: it goes to standard error."""
+    os.dup2(2, 1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -306,8 +313,9 @@ def main() -> None:
     found = []
     for size in options.sizes:
         new = options.new_pledges if size == SETTLED else 0
-        with multiprocessing.get_context("spawn").Pool(1) as alone:
+        with multiprocessing.get_context("spawn").Pool(1, _quiet) as alone:
             found.append(alone.apply(one_round, (size, options.terms, new)))
+        print(f"{size:,} × {size:,}: {found[-1]['whole']} s", file=sys.stderr)
     if options.terms:
         print(f"{options.terms} % of the pledge lines are indivisible or have a minimum.\n")
     print(json.dumps(found, indent=2) if options.json else table(found))
