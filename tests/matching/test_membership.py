@@ -247,5 +247,5 @@ def test_only_a_partnership_that_is_confirmed_counts() -> None:
         story.pledges(LITHUANIA, funding(1, "100.00"))
         story.irpin_asks(funding(1, "100.00"))
         (match,) = story.round()
-        first.append((match.partner_id, match.explanation.parts["partnership"]))
+        first.append((match.partner_id, match.explanation.tier["partnership"]))
     assert first == [(CASCAIS, 0), (LITHUANIA, 1), (CASCAIS, 0)]

@@ -13,7 +13,13 @@ from shared.codelists import OBLAST_LEVEL, places
 from shared.events.canonical import canonical
 from shared.events.facts import HromadaSize, ProjectSector
 from shared.events.ids import RoundId
-from shared.events.matching import CoverageSums, MatchingRoundCompleted, RoundReport
+from shared.events.matching import (
+    CoverageSums,
+    MatchingRoundCompleted,
+    RoundDecision,
+    RoundReport,
+)
+from shared.events.seen import Seen
 from tests.given import IRPIN_CHAIN, numbered, patience
 from tests.given import given as after
 
@@ -98,16 +104,22 @@ def test_report_of_nothing_has_no_groups() -> None:
 def test_round_keeps_its_report_as_it_was_recorded() -> None:
     """What is read of a round is what its event said."""
     report = report_of([A_LINE])
-    event = MatchingRoundCompleted(
-        round_id=numbered(RoundId, 1),
-        rule="first-come.v1",
+    decision = RoundDecision(
+        rule="optimal.v1",
+        seen=Seen(own_through=-1),
+        day="2023-09-01",
         pledge_lines=1,
         requirement_lines=1,
-        match_ids=(),
+        pairs=1,
+        matches=0,
+        problem_hash="0" * 64,
+        solution_hash="0" * 64,
+        milliseconds=1,
         report=report,
     )
+    event = MatchingRoundCompleted(round_id=numbered(RoundId, 1), decision=decision)
     read = MatchingRoundCompleted.model_validate_json(event.data())
-    assert after(evolve_round, read).report == report
+    assert after(evolve_round, read).decision == decision
 
 
 @pytest.mark.parametrize("more", [0, 1])

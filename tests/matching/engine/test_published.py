@@ -86,9 +86,7 @@ def test_cities_and_hromadas() -> None:
     """129 cities move 3,391 units to 30 hromadas over the least distance: 5,568,178 unit-km, and
     distances are the haversine's on a sphere of the Earth's mean radius."""
     given = json.loads((DATA / "matching" / "geo_transport_s.json").read_text())
-    costs = ints(
-        [_km(s, d) for d in given["demand"]] for s in given["supply"]
-    )
+    costs = ints([_km(s, d) for d in given["demand"]] for s in given["supply"])
     assert costs.tolist() == given["cost_km"]
     supply = [s["units"] for s in given["supply"]]
     t = _all_pairs(costs, supply, [d["units"] for d in given["demand"]], sum(supply))
