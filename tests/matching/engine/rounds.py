@@ -25,8 +25,15 @@ def rates(**per_eur: int | tuple[int, int]) -> Rates:
 SIMPLE = rates(UAH=4, KWD=(1, 2))
 """A cent is four kopiikas, or five fils."""
 
+NEEDS = 10**6
+
 SCALE = {"UAH": 4, "KWD": 5}
 """So that amounts are of a few cents in every currency."""
+
+
+def need(number: int) -> NeedId:
+    """The id of the `number`-th need: no pledge has it."""
+    return numbered(NeedId, NEEDS + number)
 
 
 def offer(number: int, available: int, unit: str = "EUR", **more: Any) -> Offer:
@@ -48,7 +55,7 @@ def offer(number: int, available: int, unit: str = "EUR", **more: Any) -> Offer:
 def ask(number: int, uncovered: int, unit: str = "EUR", **more: Any) -> Ask:
     """A need's first line, the `number`-th that was posted."""
     facts: dict[str, Any] = {
-        "need_id": numbered(NeedId, number),
+        "need_id": need(number),
         "line": 1,
         "authority_id": AUTHORITIES[0],
         "place": number,
@@ -88,7 +95,7 @@ def pair(award: Award) -> Pair:
 def who(solution: Solution) -> list[tuple[int, int, int, int]]:
     """(pledge, need, reserved, covers) of each award, pledges and needs by their numbers."""
     return [
-        (int(a.pledge_id[-12:]), int(a.need_id[-12:]), a.reserved, a.covers)
+        (int(a.pledge_id[-12:]), int(a.need_id[-12:]) - NEEDS, a.reserved, a.covers)
         for a in solution.awards
     ]
 
@@ -120,7 +127,7 @@ EARMARKS: tuple[dict[str, Any], ...] = (
     {},
     {},
     {},
-    {"need_id": numbered(NeedId, 1)},
+    {"need_id": need(1)},
     {"authority_id": AUTHORITIES[0]},
     {"territories": (MYKOLAIV,)},
     {"territories": (IRPIN_CHAIN[3], MYKOLAIV)},

@@ -77,7 +77,7 @@ def test_names_decide_nothing(given: Problem, chance: Random) -> None:
         | {member for twins in given.twinned for member in twins},
         key=str,
     )
-    named = {i: an_id(type(i), f"{chance.random()}") for i in ids if i is not None}
+    named = {i: an_id(type(i), f"{chance.random()} {i}") for i in ids if i is not None}
     other = Problem(
         tuple(
             replace(
