@@ -197,8 +197,7 @@ class Notebook:
         found = sorted(self.states[collection.name].values(), key=lambda s: str(s.id))
         if sort != "_id":
             found.sort(key=lambda s: str(getattr(s, sort)))
-        asked = [("id" if name == "_id" else name, value) for name, value in query.items()]
-        hits = [s for s in found if all(_holds(getattr(s, name), v) for name, v in asked)]
+        hits = [s for s in found if _found(s, query)]
         return (hits[::-1] if descending else hits)[: limit or None]
 
     async def record(self, collection: Folded[S], *events: Event) -> S:
@@ -265,6 +264,15 @@ class Notebook:
                 "last_event": envelope.id,
             }
         self.folded(event)
+
+
+def _found(state: Any, query: dict[str, Any]) -> bool:
+    return all(
+        any(_found(state, one) for one in asked)
+        if name == "$or"
+        else _holds(getattr(state, "id" if name == "_id" else name), asked)
+        for name, asked in query.items()
+    )
 
 
 def _holds(value: object, asked: Any) -> bool:

@@ -4,13 +4,15 @@ The checks are those of a round, but for one: a pair that was declined or has la
 again, since somebody says why.
 """
 
+from fractions import Fraction
+
 from services.matching import matches
 from services.matching.engine.eligibility import most, reasons
-from services.matching.engine.money import exchange
-from services.matching.engine.problem import Ask, Offer
+from services.matching.engine.money import exchange, substitute
+from services.matching.engine.problem import FUNDING, Ask, Offer
 from services.matching.engine.problem import Rates as EngineRates
 from services.matching.knowledge import NotAdmitted, Requirement
-from services.matching.market import ask_of, engine_rates, offer_of, used_rate
+from services.matching.market import ask_of, engine_rates, offer_of, unit_value_of, used_rate
 from services.matching.matches import Coverage, Match
 from services.matching.model import Balance, Pledge
 from services.matching.store import all_matches, coverages, parties, pledges, rates, requirements
@@ -83,6 +85,7 @@ async def propose_match(command: ProposeMatch, lapse_days: float, uow: UnitOfWor
         reserved=of_minor_units(reserved, balance.line.amount),
         covers=of_minor_units(covers, line.amount),
         rate=used_rate(known, offer, ask),
+        unit_value=unit_value_of(need, line.line) if _instead(offer, ask) else None,
         explanation=Explanation(rule=RULE, parts={}),
         lapses_at=matches.lapses_at(uow.now, lapse_days),
         proposed_by=proposed_by,
@@ -148,7 +151,8 @@ def _lines(
 
 
 def _must_be_eligible(offer: Offer, ask: Ask, by: EngineRates | None, today: str) -> None:
-    if why_not := reasons(offer, ask, today=today, rates=by):
+    why_not = reasons(offer, ask, today=today, rates=by, substituting=_instead(offer, ask))
+    if why_not:
         raise NotEligible(
             "line {pledge_line} of pledge {pledge} may not serve line {need_line} of need {need}: "
             "{reasons}",
@@ -160,6 +164,22 @@ def _must_be_eligible(offer: Offer, ask: Ask, by: EngineRates | None, today: str
         )
 
 
+def _instead(offer: Offer, ask: Ask) -> bool:
+    """Whether money is offered for what is asked in kind: it counts at the need's unit value."""
+    return offer.measure == FUNDING and ask.measure != FUNDING
+
+
+def _ratio(offer: Offer, ask: Ask, by: EngineRates | None) -> Fraction:
+    """Smallest units of the need for one of the pledge, of a pair that is eligible."""
+    if _instead(offer, ask):
+        worth = substitute(offer, ask, by)
+        assert worth is not None
+        return 1 / worth
+    found = exchange(offer.measure, offer.unit, ask.unit, by)
+    assert found is not None
+    return found.ratio
+
+
 def _part(
     wanted: Amount | None, like: Amount, offer: Offer, ask: Ask, by: EngineRates | None
 ) -> tuple[int, int]:
@@ -167,7 +187,7 @@ def _part(
 
     Raises InvalidInput with the least and the most that is allowed.
     """
-    greatest, covers = most(offer, ask, by)
+    greatest, covers = most(offer, ask, by, _instead(offer, ask))
     if wanted is None:
         return greatest, covers
     if unit_of(wanted) != unit_of(like):
@@ -176,10 +196,8 @@ def _part(
         )
     if isinstance(wanted, Money) and not is_whole(wanted):
         raise InvalidInput("/reserved/amount", "has more decimals than its currency", str(wanted))
-    found = exchange(offer.measure, offer.unit, ask.unit, by)
-    assert found is not None, "the pair is eligible"
     reserved = minor_units(wanted)
-    covers = min(ask.uncovered, int(reserved * found.ratio))
+    covers = min(ask.uncovered, int(reserved * _ratio(offer, ask, by)))
     least = offer.pledged if offer.indivisible else max(offer.minimum, 1)
     if not least <= reserved <= greatest or covers <= 0:
         raise InvalidInput(

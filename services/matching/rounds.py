@@ -170,7 +170,7 @@ def parts(stock: Stock, solution: Solution, milliseconds: int, lapse_days: float
     for a in solution.awards:
         gives_way = displaces[a.pledge_id, a.pledge_line, a.need_id, a.need_line]
         proposals.append(Proposal(a, tuple(gives_way), MatchId.new()))
-    decided = _decided(stock, solution, milliseconds)
+    decided = completed(stock, solution, milliseconds)
 
     def part(first: bool, chosen: list[Proposal]) -> Part:
         async def write(uow: UnitOfWork) -> int:
@@ -201,7 +201,8 @@ def parts(stock: Stock, solution: Solution, milliseconds: int, lapse_days: float
         yield tell
 
 
-def _decided(stock: Stock, solution: Solution, milliseconds: int) -> MatchingRoundCompleted:
+def completed(stock: Stock, solution: Solution, milliseconds: int) -> MatchingRoundCompleted:
+    """The event of a round: what it had seen and what it decided."""
     problem = stock.problem
     return MatchingRoundCompleted(
         round_id=stock.round_id,

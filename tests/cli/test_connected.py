@@ -112,14 +112,35 @@ async def test_pledge_becomes_a_match_that_both_accept(acting: Acting) -> None:
     assert agreed["status"] == "agreed"
 
 
+async def test_declined_pair_is_proposed_again_by_hand(acting: Acting) -> None:
+    """A part of it, by one side; what does not fit is refused with what would."""
+    need, _ = await alliance(acting, "irpin", "needs", "post", "-", "--again", text=NEED)
+    await acting.at_rest()
+    line = {"kind": "funding", "line": 1, "amount": {"amount": "500.00", "currency": "EUR"}}
+    pledge = await acting.pledge("cascais", line, need_id=need["id"])
+    (match,) = await acting.proposals(need["id"])
+    await alliance(acting, "irpin", "match", "decline", match["id"], "--reason", "too early")
+    pair = ("--pledge", pledge, "--need", need["id"], "--reason", "the council has met")
+    propose = ("match", "propose", *pair, "--reserved")
+    _, said = await alliance(acting, "cascais", *propose, "500.01 EUR", code=1)
+    assert "maximum EUR 500.00" in said
+    again, _ = await alliance(acting, "cascais", *propose, "200.00 EUR")
+    assert (again["status"], again["accepted"], again["reason"]) == (
+        "proposed",
+        [],
+        "the council has met",
+    )
+    assert again["proposed_by"] == acting.ids["cascais"]
+
+
 async def test_round_that_proposed_a_match_is_listed_and_shown(acting: Acting) -> None:
-    """The match names its round, and the round its matches."""
+    """The match names its round, and the round how many it decided on."""
     matches, _ = await alliance(acting, "irpin", "matches", "list", "--limit", "1")
     round_id = matches[0]["round_id"]
     listed, _ = await alliance(acting, "irpin", "rounds", "list")
     shown, _ = await alliance(acting, "irpin", "rounds", "show", round_id)
     assert shown in listed
-    assert matches[0]["id"] in shown["match_ids"]
+    assert shown["decision"]["matches"] > 0
     unknown = matches[0]["id"]
     _, said = await alliance(acting, "irpin", "rounds", "show", unknown, code=1)
     assert unknown in said

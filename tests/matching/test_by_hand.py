@@ -152,6 +152,18 @@ def test_pair_that_a_round_would_not_match_is_refused_with_the_reason(
     assert code in refused.value.facts["reasons"]
 
 
+def test_money_for_what_is_asked_in_kind_counts_whole_units_at_the_needs_value() -> None:
+    """Three trucks at EUR 100 each: EUR 250 cover two of them; without a value it is refused."""
+    asked = goods(1, "truck", 3)
+    with pytest.raises(NotEligible, match="no-unit-value"):
+        Told(asked).propose()
+    valued = asked.model_copy(update={"unit_value": money("100.00")})
+    match = Told(valued).propose(reserved=money("250.00"))
+    assert (match.reserved, match.covers) == (money("250.00"), goods(1, "truck", 2).amount)
+    assert match.unit_value == money("100.00")
+    assert Told(valued).propose().reserved == money("300.00")
+
+
 def test_indivisible_line_is_proposed_whole_or_not_at_all() -> None:
     """Five trucks for a need of three: no; for one of five: all five, and no part."""
     lorries = offered(goods(1, "truck", 5), indivisible=True)

@@ -12,14 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.engine.part import Found, Part
-from services.matching.engine.transport import Flow, Ints
+from services.matching.engine.transport import Flow, Ints, NotSolved
 
 Reals = NDArray[np.float64]
 
 STOPPED = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kSolutionLimit)
-
-NODES = 20_000
-"""Nodes that HiGHS looks into for one objective; it is never stopped by a clock."""
 
 TOLERANCE = 1e-9
 BITS = 20
@@ -32,14 +29,14 @@ BLOCK = 2**12
 """So many combinations of amounts are put in order by one objective."""
 
 
-def program(part: Part, nodes: int | None = None) -> Found:
+def program(part: Part, nodes: int) -> Found:
     """The best amounts of a part, as far as `nodes` nodes for each objective go.
 
     Score first, then precedence, then the order of pairs, a block of pairs at a time. Proven only
     where every pair is taken in whole steps: with a divisible rest, an objective that is kept
-    within a tolerance may still be traded for the next.
+    within a tolerance may still be traded for the next. Raises NotSolved.
     """
-    model = _Model(part, NODES if nodes is None else nodes)
+    model = _Model(part, nodes)
     best, bound = model.best(part.t.score)
     found, fitted = model.exact(best)
     score = part.worth(found.amount)[0]
@@ -126,7 +123,8 @@ class _Model:
         costs = np.zeros(count)
         costs[: self.pairs] = [w * scale for w in worth]
         self.highs.changeColsCost(count, np.arange(count, dtype=np.int32), costs)
-        self.highs.run()
+        if self.highs.run() == highspy.HighsStatus.kError:
+            raise NotSolved(f"program of {self.pairs} pairs: HiGHS refused to run")
         columns = np.zeros(count, np.int64)
         bound = sum(w * n for w, n in zip(worth, self.steps.tolist(), strict=True))
         if self.highs.getModelStatus() in STOPPED:
@@ -151,7 +149,7 @@ class _Model:
         scale = _scale(max(weights), 0)
         row = np.array([w * scale for w in weights])
         self._row((worth - 0.5) * scale, highspy.kHighsInf, np.arange(self.pairs), row)
-        return 0.5 * scale > 100 * TOLERANCE
+        return 0.5 * scale > 10 * TOLERANCE
 
     def exact(self, columns: Ints) -> tuple[Flow, bool]:
         """The amounts that the columns stand for, the divisible rest as a flow; and whether all

@@ -38,9 +38,7 @@ def decided(given: Problem) -> Decided:
     found = Decided()
     offers = sorted(given.offers, key=lambda o: o.place)
     asks = sorted(given.asks, key=lambda a: a.place)
-    market = _Market(
-        given, offers, asks, [o.available for o in offers], [a.uncovered for a in asks]
-    )
+    market = Market(given, offers, asks, [o.available for o in offers], [a.uncovered for a in asks])
     for substituting in (False, True):
         pairs = [
             (i, j)
@@ -59,7 +57,7 @@ def decided(given: Problem) -> Decided:
 
 
 @dataclass
-class _Market:
+class Market:
     given: Problem
     offers: list[Offer]
     asks: list[Ask]
@@ -135,14 +133,33 @@ class _Market:
         score, amounts = best(supply, demand, allowed)
         found.steps.append((tier, substituting, score))
         order = sorted(zip(allowed, amounts, strict=True), key=lambda pa: (pa[0].ask, pa[0].offer))
-        for p, amount in order:
-            if amount:
-                self.book(p.offer, p.ask, amount, substituting, found)
+        booked = [
+            self.book(
+                p.offer,
+                p.ask,
+                amount,
+                sum(later for q, later in order[n + 1 :] if q.offer == p.offer),
+                substituting,
+                found,
+            )
+            for n, (p, amount) in enumerate(order)
+            if amount
+        ]
+        if not all(booked):
+            # what rounding refused is left out, and the rest decided once more
+            done = {(p.offer, p.ask) for p, amount in order if amount}
+            rest = [p for p in pairs if p not in done]
+            self.decide(rest, tier, substituting, found)
 
-    def book(self, i: int, j: int, amount: int, substituting: bool, found: Decided) -> None:
-        """Exact amounts: whoever takes the last cent of a side takes what is left of it."""
+    def book(
+        self, i: int, j: int, amount: int, kept: int, substituting: bool, found: Decided
+    ) -> bool:
+        """Exact amounts: whoever takes the last cent of a side takes what is left of it, but for
+        what others need of a pledge with a minimum; nobody is rounded below a minimum."""
         o, a = self.offers[i], self.asks[j]
         have, want = self.available[i], self.uncovered[j]
+        if o.minimum:
+            have -= ceil(kept / self.worth(o.unit))
         if substituting:
             worth = self.each(a) / self.worth(o.unit)
             covers = min(amount // ceil(self.each(a)), want, floor(have / worth))
@@ -150,13 +167,17 @@ class _Market:
         else:
             ratio = self.worth(o.unit) / self.worth(a.unit)
             last = amount >= min(self.supply(i), self.demand(j))
-            covers = min(want, want if last else ceil(amount / self.worth(a.unit)))
+            covers = min(want, want if last else max(1, floor(amount / self.worth(a.unit))))
             if o.indivisible:
                 covers = floor(have * ratio)
+            elif ceil(min(covers, floor(have * ratio)) / ratio) < o.minimum:
+                covers = min(want, ceil(o.minimum * ratio))
             covers = min(covers, floor(have * ratio))
             reserved = have if o.indivisible else ceil(covers / ratio)
         least = o.pledged if o.indivisible else o.minimum
-        if 0 < covers <= want and reserved >= least:
+        fits = 0 < covers <= want and reserved >= least
+        if fits:
             found.awards.append((o.place, a.place, reserved, covers))
             self.available[i] -= reserved
             self.uncovered[j] -= covers
+        return fits

@@ -38,12 +38,12 @@ def large(draw: st.DrawFn) -> Transport:
 
 @patience(500, 50)
 @given(large())
-def test_a_flow_of_large_amounts_is_as_good_as_its_dual(t: Transport) -> None:
-    """No flow of up to 2^44 for each pair scores more than HiGHS's linear program does, nor
-    less: to one part in 10^9, as far as its floating point goes; and no side is exceeded."""
+def test_a_flow_of_large_amounts_scores_what_a_linear_program_does(t: Transport) -> None:
+    """With amounts up to 2^44 no side is exceeded, and the score is HiGHS's, as far as floating
+    point goes: `flow` itself raises where its prices don't prove it to the unit."""
     amount = flow(t).amount
     score = sum(a * s for a, s in zip(amount.tolist(), t.score.tolist(), strict=True))
-    assert score == pytest.approx(_by_highs(t), rel=1e-9)
+    assert score == pytest.approx(_by_highs(t), rel=1e-9, abs=1e-6 * int(t.most.max(initial=1)))
     assert (amount >= 0).all()
     assert (amount <= t.most).all()
     for rows, sizes in ((t.offer, t.supply), (t.ask, t.demand)):
@@ -52,22 +52,21 @@ def test_a_flow_of_large_amounts_is_as_good_as_its_dual(t: Transport) -> None:
 
 
 def _by_highs(t: Transport) -> float:
+    count, unit = len(t.most), float(t.most.max(initial=1))
     model = highspy.Highs()  # type: ignore[no-untyped-call]
     model.setOptionValue("output_flag", False)
-    count = len(t.most)
-    if not count:
-        return 0.0
-    model.addVars(count, np.zeros(count), t.most / LARGE)
-    model.changeColsCost(count, np.arange(count, dtype=np.int32), t.score / 1000)
-    model.changeObjectiveSense(highspy.ObjSense.kMaximize)
+    model.setOptionValue("threads", 1)
     for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance"):
         model.setOptionValue(name, 1e-10)
+    model.addVars(count, np.zeros(count), t.most / unit)
+    model.changeColsCost(count, np.arange(count, dtype=np.int32), t.score / 1.0)
+    model.changeObjectiveSense(highspy.ObjSense.kMaximize)
     for rows, sizes in ((t.offer, t.supply), (t.ask, t.demand)):
         for row, size in enumerate(sizes.tolist()):
             pairs = np.flatnonzero(rows == row).astype(np.int32)
-            model.addRow(-highspy.kHighsInf, size / LARGE, len(pairs), pairs, np.ones(len(pairs)))
+            model.addRow(-highspy.kHighsInf, size / unit, len(pairs), pairs, np.ones(len(pairs)))
     model.run()
-    return float(model.getInfo().objective_function_value) * LARGE * 1000
+    return float(model.getInfo().objective_function_value) * unit
 
 
 def test_what_must_flow_flows_first() -> None:
@@ -84,7 +83,9 @@ def test_floors_that_exceed_a_side_are_refused() -> None:
         flow(t, floor=np.array([4]))
 
 
-def test_who_is_outbid_is_told_by_how_much() -> None:
-    """One unit for two asks: the second is short of what the first scores more."""
-    t = transport([(1, 0)], [(1, 0), (1, 1)], [(0, 0, 9, 0, 1, 1), (0, 1, 5, 0, 1, 1)])
-    assert flow(t).short.tolist() == [0, 4]
+def test_sixty_thousand_lines_at_once() -> None:
+    """Costs are as large as the solver's 63 bits allow for the graph's size, and no larger."""
+    row = np.arange(30_000)
+    one = np.ones(30_000, np.int64)
+    t = Transport(one, one, row, row, one * 1999, row, row, one * 0, one, one)
+    assert flow(t).amount.sum() == 30_000
