@@ -420,7 +420,7 @@ class AnyHistory(RuleBasedStateMachine):
         """A round decides, and what it decided waits to be written down; an older one is gone, as
         when its instance ended."""
         stock = self.book.do(rounds.take_stock)
-        self.decided = stock and (stock, decide(stock.problem))
+        self.decided = (stock, decide(stock.problem)) if stock else None
 
     @rule()
     def write_down(self) -> None:

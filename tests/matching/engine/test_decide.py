@@ -6,14 +6,16 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from random import Random
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.matching.engine import Problem, Solution, decide
 from services.matching.engine.problem import FUNDING
+from shared.events.ids import Id
 from shared.lines import decimals_of
-from tests.given import an_id, patience
+from tests.given import I, an_id, patience
 from tests.matching.engine.decided import decided
 from tests.matching.engine.rounds import (
     ask,
@@ -77,26 +79,32 @@ def test_names_decide_nothing(given: Problem, chance: Random) -> None:
         | {member for twins in given.twinned for member in twins},
         key=str,
     )
-    named = {i: an_id(type(i), f"{chance.random()} {i}") for i in ids if i is not None}
+    named: dict[Id, Id] = {
+        i: an_id(type(i), f"{chance.random()} {i}") for i in ids if i is not None
+    }
+
+    def renamed(one: I) -> I:
+        return cast(I, named[one])
+
     other = Problem(
         tuple(
             replace(
                 o,
-                pledge_id=named[o.pledge_id],
-                partner_id=named[o.partner_id],
-                authority_id=o.authority_id and named[o.authority_id],
-                need_id=o.need_id and named[o.need_id],
+                pledge_id=renamed(o.pledge_id),
+                partner_id=renamed(o.partner_id),
+                authority_id=o.authority_id and renamed(o.authority_id),
+                need_id=o.need_id and renamed(o.need_id),
             )
             for o in given.offers
         ),
         tuple(
-            replace(a, need_id=named[a.need_id], authority_id=named[a.authority_id])
+            replace(a, need_id=renamed(a.need_id), authority_id=renamed(a.authority_id))
             for a in given.asks
         ),
         given.today,
         given.rates,
-        frozenset((named[p], pl, named[n], nl) for p, pl, n, nl in given.barred),
-        {(named[a], named[p]): since for (a, p), since in given.twinned.items()},
+        frozenset((renamed(p), pl, renamed(n), nl) for p, pl, n, nl in given.barred),
+        {(renamed(a), renamed(p)): since for (a, p), since in given.twinned.items()},
     )
 
     text = decide(given).canonical()

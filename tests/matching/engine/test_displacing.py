@@ -24,9 +24,9 @@ from tests.matching.engine.rounds import (
     who,
 )
 
-USED = {"pledged": 100}
+USED: dict[str, Any] = {"pledged": 100}
 """A pledge line of 100."""
-FULL = {"asked": 100}
+FULL: dict[str, Any] = {"asked": 100}
 """A requirement line of 100."""
 
 
