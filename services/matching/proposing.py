@@ -68,10 +68,9 @@ class Writer:
         known = await uow.find(parties, {"_id": {"$in": sorted(sides)}})
         live = await uow.find(all_matches, {"pledge_id": {"$in": ids}, "live": True})
         self._live = {(m.pledge_id, m.pledge_line, m.need_id, m.need_line) for m in live}
-        for need_id in needs:
-            await uow.lock(requirements, need_id)
-        for party in known:
-            await uow.lock(parties, party.id)
+        await uow.lock(requirements, *needs)
+        if known:
+            await uow.lock(parties, *(party.id for party in known))
 
     def due_since(self, proposal: Proposal) -> Origin:
         """The last event of what a proposal rests on; call after `load`."""
@@ -189,12 +188,13 @@ def explanation_of(award: Award) -> Explanation:
         score=award.score,
         parts=dict(award.parts),
         binding=award.binding,
-        alternatives=tuple(_alternative(lost) for lost in award.other_pledges),
-        other_needs=tuple(_alternative(lost) for lost in award.other_needs),
+        alternatives=tuple(alternative_of(lost) for lost in award.other_pledges),
+        other_needs=tuple(alternative_of(lost) for lost in award.other_needs),
     )
 
 
-def _alternative(lost: Lost) -> Alternative:
+def alternative_of(lost: Lost) -> Alternative:
+    """A pair that lost, as it is recorded."""
     return Alternative(
         pledge_id=lost.pledge_id,
         pledge_line=lost.pledge_line,
