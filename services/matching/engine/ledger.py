@@ -149,19 +149,21 @@ class Ledger:
 
     def freeze(self, available: list[int], uncovered: list[int]) -> None:
         """What displaced proposals left over is for the next round: free is only what was."""
-        for row, before in enumerate(available):
-            if self.available[row] > before:
-                self.available[row] = before
-                self.supply[row] = self.offered(row, before)
-        for row, before in enumerate(uncovered):
-            if self.uncovered[row] > before:
-                self.uncovered[row] = before
-                self.demand[row] = self.asked(row, before)
+        self.restore(
+            [min(pair) for pair in zip(self.available, available, strict=True)],
+            [min(pair) for pair in zip(self.uncovered, uncovered, strict=True)],
+        )
 
     def restore(self, available: list[int], uncovered: list[int]) -> None:
         """As if nothing had been taken or given back since."""
-        self.available, self.uncovered = available.copy(), uncovered.copy()
-        self._count()
+        for row, before in enumerate(available):
+            if self.available[row] != before:
+                self.available[row] = before
+                self.supply[row] = self.offered(row, before)
+        for row, before in enumerate(uncovered):
+            if self.uncovered[row] != before:
+                self.uncovered[row] = before
+                self.demand[row] = self.asked(row, before)
 
     def free(self, offer: int, reserved: int, ask: int, covers: int) -> None:
         """Give back what a displaced proposal held."""

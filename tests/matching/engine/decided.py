@@ -22,6 +22,7 @@ OF_AMOUNTS = {
 
 DECIMALS = {"EUR": 2, "UAH": 2, "KWD": 3, "JPY": 0}
 REACH = 1_000_000
+"""Precedence is below it, by the ranks of the lines that have something to give or get."""
 URGENCIES = ("low", "normal", "high", "critical")
 
 
@@ -111,7 +112,6 @@ class Market:
     ) -> None:
         supply = [Line(self.supply(i), i) for i in range(len(self.offers))]
         demand = [Line(self.demand(j, substituting), j) for j in range(len(self.asks))]
-        first = precedence(supply, demand, REACH)
         allowed = []
         for i, j in pairs:
             o, a = self.offers[i], self.asks[j]
@@ -126,10 +126,19 @@ class Market:
                 if least > most or (substituting and least % step) or not least:
                     continue
                 step = most = least
-            allowed.append(Allowed(i, j, self.score(o, a), first[i, j], least, most, step))
+            allowed.append(Allowed(i, j, self.score(o, a), 0, least, most, step))
         allowed = [p for p in allowed if p.most // p.step * p.step >= max(p.least, 1)]
         if not allowed:
             return
+        givers, takers = {p.offer for p in allowed}, {p.ask for p in allowed}
+        givers_at = {i: n for n, i in enumerate(sorted(givers))}
+        takers_at = {j: n for n, j in enumerate(sorted(takers))}
+        first = precedence(
+            [supply[i] for i in sorted(givers)], [demand[j] for j in sorted(takers)], REACH
+        )
+        allowed = [
+            p._replace(precedence=first[givers_at[p.offer], takers_at[p.ask]]) for p in allowed
+        ]
         score, amounts = best(supply, demand, allowed)
         found.steps.append((tier, substituting, score))
         order = sorted(zip(allowed, amounts, strict=True), key=lambda pa: (pa[0].ask, pa[0].offer))
