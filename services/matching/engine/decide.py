@@ -140,7 +140,8 @@ class _Decided:
     def _tier(self, ledger: Ledger, pairs: Pairs, tier: int, substituting: bool) -> Ints:
         """Decide one tier with what is free; by how much each pair was outbid.
 
-        Where rounding leaves less than a pledge's terms allow, the rest is decided once more.
+        Rounding may leave less than a pledge's terms allow, or more than nothing: then the rest
+        is decided once more.
         """
         short = np.zeros(len(pairs), np.int64)
         left = np.arange(len(pairs))
@@ -150,14 +151,16 @@ class _Decided:
                 break
             which = left[which]
             solved = solve(transport)
-            short[which] = solved.short
+            short[which] = np.maximum(short[which], solved.short)
             awards, refused = self._book(
                 ledger, pairs.of(which), solved.amount, transport.order, tier, substituting
             )
             self._step(solved, tier, substituting, len(which), awards)
-            if not len(refused):
+            given = np.flatnonzero(solved.amount)
+            done = np.setdiff1d(given, refused) if awards else given
+            if not len(done):
                 break
-            left = np.setdiff1d(left, which[solved.amount > 0])
+            left = np.setdiff1d(left, which[done], assume_unique=True)
         return short
 
     def _step(self, solved: Solved, tier: int, substituting: bool, pairs: int, awards: int) -> None:

@@ -154,9 +154,13 @@ class Market:
             for n, (p, amount) in enumerate(order)
             if amount
         ]
-        if not all(booked):
-            # what rounding refused is left out, and the rest decided once more
-            done = {(p.offer, p.ask) for p, amount in order if amount}
+        # what rounding left is decided once more, without what it refused if that is all there was
+        done = [
+            (p.offer, p.ask)
+            for (p, _), kept in zip(((p, n) for p, n in order if n), booked, strict=True)
+            if kept or not any(booked)
+        ]
+        if done:
             rest = [p for p in pairs if p not in done]
             self.decide(rest, tier, substituting, found)
 
