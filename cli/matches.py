@@ -116,6 +116,22 @@ def decline(
 
 
 @app.command()
+def redecide(
+    round_: Annotated[str, typer.Argument(metavar="ROUND", help="The round's id.")],
+    kafka: Annotated[str, typer.Option(envvar="ALLIANCE_KAFKA", help="Bootstrap servers.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Decide a round again from the logs alone: exit 0 if it comes out the same, 1 if not, 2 if it
+    cannot be decided again."""
+    found = asyncio.run(decide_again(kafka or Stack.attach(ROOT).addresses.kafka, round_))
+    if as_json or not sys.stdout.isatty():
+        typer.echo(json.dumps(found.as_json(), indent=1))
+    else:
+        terminal().print(told(found))
+    raise typer.Exit(0 if found.equal else 1)
+
+
+@app.command()
 @connected
 def explain(session: Session, match: Id) -> None:
     """Why a match was proposed: tier and score, what lost to it, what the round had seen."""
@@ -155,19 +171,3 @@ def preview(
         session.show(found[0], previewed)
     else:
         session.show(found, previews)
-
-
-@app.command()
-def redecide(
-    round_: Annotated[str, typer.Argument(metavar="ROUND", help="The round's id.")],
-    kafka: Annotated[str, typer.Option(envvar="ALLIANCE_KAFKA", help="Bootstrap servers.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Decide a round again from the logs alone: exit 0 if it comes out the same, 1 if not, 2 if it
-    cannot be decided again."""
-    found = asyncio.run(decide_again(kafka or Stack.attach(ROOT).addresses.kafka, round_))
-    if as_json or not sys.stdout.isatty():
-        typer.echo(json.dumps(found.as_json(), indent=1))
-    else:
-        terminal().print(told(found))
-    raise typer.Exit(0 if found.equal else 1)
