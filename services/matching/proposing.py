@@ -58,6 +58,8 @@ class Writer:
 
     async def load(self, proposals: Sequence[Proposal]) -> None:
         """Load, and lock, what these proposals rest on and do not change themselves."""
+        if not proposals:
+            return
         uow = self._uow
         needs = sorted({p.award.need_id for p in proposals})
         ids = sorted({p.award.pledge_id for p in proposals})
