@@ -38,7 +38,7 @@ from shared.service import Service
 from shared.uow import UnitOfWork
 from shared.worker import Lease, Worker
 
-AT_ONCE = 100
+AT_ONCE = 25
 """Most proposals, or partners passed over, in one transaction."""
 
 PATIENCE = 0.5
@@ -188,11 +188,11 @@ class Part:
         """Write it; how much was proposed."""
         round_id = self.stock.round_id
         writer = Writer(uow, self.stock.market, round_id, self.lapse_days)
-        await writer.load(self.proposals)
         if not self.first or self.stock.requested:
             await uow.require(rounds, round_id)
             await uow.follow(uow.origin(rounds, round_id))
-        else:
+        await writer.load(self.proposals)
+        if self.first and not self.stock.requested:
             await uow.follow(max(map(writer.due_since, self.proposals)))
         if self.first:
             await uow.record(rounds, self.decided)
