@@ -6,18 +6,15 @@ once more with money for what was asked in kind. A newly arrived pair of a highe
 the place of proposals that nobody has accepted, once free amounts do not suffice.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from services.matching.engine.explain import Booked, Explained
 from services.matching.engine.ledger import Ledger
-from services.matching.engine.pairs import Pairs, Rows, find, scored, together
-from services.matching.engine.problem import Problem, Standing
+from services.matching.engine.pairs import Pairs, Rows, find, together
+from services.matching.engine.problem import Problem
 from services.matching.engine.solution import Displaced, Solution, Step
 from services.matching.engine.solve import Solved, solve
+from services.matching.engine.standing import Held, Standings
 from services.matching.engine.transport import Ints
 
 
@@ -25,7 +22,7 @@ def decide(problem: Problem) -> Solution:
     """The solution of a round: the same for the same problem, whatever its order. No side is ever
     exceeded. Raises NotSolved where a solver fails, which is a defect."""
     rows = Rows.of(problem)
-    decided = _Decided(rows, _Standings.of(rows))
+    decided = _Decided(rows, Standings.of(rows))
     ledger: Ledger | None = None
     for substituting in (False, True):
         ledger = Ledger(rows, substituting, ledger)
@@ -34,64 +31,10 @@ def decide(problem: Problem) -> Solution:
     return decided.solution(ledger)
 
 
-@dataclass(frozen=True)
-class Held:
-    """A standing proposal by its rows, with its tier."""
-
-    proposal: Standing
-    offer: int
-    ask: int
-    tier: int
-
-
-@dataclass
-class _Standings:
-    """Proposals that may give way, and by row which they are; the rows of all that there were, and
-    when the oldest was made."""
-
-    offers: Ints = field(default_factory=lambda: np.empty(0, np.int64))
-    asks: Ints = field(default_factory=lambda: np.empty(0, np.int64))
-    oldest: int = 0
-    left: dict[str, Held] = field(default_factory=dict)
-    of_offer: dict[int, list[Held]] = field(default_factory=lambda: defaultdict(list))
-    of_ask: dict[int, list[Held]] = field(default_factory=lambda: defaultdict(list))
-
-    @classmethod
-    def of(cls, rows: Rows) -> "_Standings":
-        found = cls()
-        known = []
-        for proposal in rows.problem.standing:
-            offer = rows.offer_row.get((proposal.pledge_id, proposal.pledge_line))
-            ask = rows.ask_row.get((proposal.need_id, proposal.need_line))
-            if offer is not None and ask is not None:
-                known.append((proposal, offer, ask))
-        if not known:
-            return found
-        proposals, offers, asks = zip(*known, strict=True)
-        found.offers, found.asks = np.array(offers, np.int64), np.array(asks, np.int64)
-        found.oldest = min(p.since for p in proposals)
-        tiers = scored(rows, found.offers, found.asks).tier.tolist()
-        for (proposal, offer, ask), tier in zip(known, tiers, strict=True):
-            held = Held(proposal, offer, ask, tier)
-            found.left[proposal.match_id] = held
-            found.of_offer[offer].append(held)
-            found.of_ask[ask].append(held)
-        return found
-
-    def lower(self, held: Iterable[Held], tier: int, before: int) -> list[Held]:
-        """Those of lower tiers, proposed before a moment; first the lowest, then the newest."""
-        found = [
-            h
-            for h in held
-            if h.proposal.match_id in self.left and h.tier < tier and h.proposal.since < before
-        ]
-        return sorted(found, key=lambda h: (h.tier, -h.proposal.since, -h.ask, -h.offer))
-
-
 class _Decided:
     """What has been decided so far."""
 
-    def __init__(self, rows: Rows, standings: _Standings) -> None:
+    def __init__(self, rows: Rows, standings: Standings) -> None:
         self._rows = rows
         self._standings = standings
         self._booked: list[Booked] = []
