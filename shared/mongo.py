@@ -97,15 +97,19 @@ class Store:
         except (PyMongoError, TimeoutError) as error:
             raise StoreAway(str(error) or "no answer") from error
 
-    async def transaction(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
+    async def transaction(
+        self, work: Callable[[Session], Awaitable[Result]], patience: float | None = None
+    ) -> Result:
         """Run `work` in a transaction and commit it; run it again after a write conflict.
 
         `work` may run several times, so it must build all it writes inside itself. What it
         raises aborts the transaction and is raised here. Raises StoreAway when the store is out
         of reach or answers to a commit with nothing (the work may be done: do it again under the
-        same idempotency key or inbox id), and StoreBusy when conflicts outlast our patience.
+        same idempotency key or inbox id), and StoreBusy when conflicts outlast `patience`
+        (seconds; twice the store's where none is given).
         """
-        deadline = asyncio.get_running_loop().time() + self._patience * 2
+        patience = self._patience * 2 if patience is None else patience
+        deadline = asyncio.get_running_loop().time() + patience
         pause = 0.002
         while True:
             try:

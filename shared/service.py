@@ -130,9 +130,15 @@ class Service:
             worker.wake()
 
     async def command(
-        self, work: Callable[[UnitOfWork], Awaitable[T]], cause: Cause | None = None
+        self,
+        work: Callable[[UnitOfWork], Awaitable[T]],
+        cause: Cause | None = None,
+        patience: float | None = None,
     ) -> T:
-        """Run a command of the service's own in one transaction, and wake what follows from it."""
+        """Run a command of the service's own in one transaction, and wake what follows from it.
+
+        `patience` is as `Store.transaction` has it.
+        """
         moment = datetime.now(UTC)
         recorded = 0
 
@@ -151,7 +157,7 @@ class Service:
             recorded = uow.recorded
             return result
 
-        result = await self.store.transaction(run)
+        result = await self.store.transaction(run, patience)
         if recorded:
             self.wake()
         return result

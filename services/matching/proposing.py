@@ -55,9 +55,12 @@ class Writer:
         self._round_id = round_id
         self._lapse_days = lapse_days
         self._live: set[tuple[object, ...]] = set()
+        self._origins: dict[MatchId, Origin] = {}
 
     async def load(self, proposals: Sequence[Proposal]) -> None:
         """Load, and lock, what these proposals rest on and do not change themselves."""
+        if not proposals:
+            return
         uow = self._uow
         needs = sorted({p.award.need_id for p in proposals})
         ids = sorted({p.award.pledge_id for p in proposals})
@@ -69,13 +72,16 @@ class Writer:
         await uow.load(all_matches, [d.match_id for p in proposals for d in p.displaces])
         live = await uow.find(all_matches, {"pledge_id": {"$in": ids}, "live": True})
         self._live = {(m.pledge_id, m.pledge_line, m.need_id, m.need_line) for m in live}
-        await uow.recall([self.due_since(p) for p in proposals])
+        self._origins = {p.match_id: self._origin(p.award) for p in proposals}
+        await uow.recall(list(self._origins.values()))
         uow.lock(requirements, *needs)
         uow.lock(parties, *(party.id for party in known))
 
     def due_since(self, proposal: Proposal) -> Origin:
-        """The last event of what a proposal rests on; call after `load`."""
-        award = proposal.award
+        """The last event, before this part, of what a proposal rests on; call after `load`."""
+        return self._origins[proposal.match_id]
+
+    def _origin(self, award: Award) -> Origin:
         pledge, need = self._market.pledges[award.pledge_id], self._market.needs[award.need_id]
         sides = [m for m in (pledge.partner_id, need.authority_id) if m in self._market.parties]
         return max(
@@ -168,6 +174,8 @@ class Writer:
 
     async def pass_over(self, passed: Sequence[PassedOver]) -> None:
         """Tell the partners whose pledges got nothing although they could have served."""
+        if not passed:
+            return
         by_pledge: dict[str, list[LostLine]] = defaultdict(list)
         for one in passed:
             by_pledge[one.pledge_id] += [lost_line(lost) for lost in one.lost]

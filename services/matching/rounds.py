@@ -9,8 +9,8 @@ which every commit wakes.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from services.matching import commands, solving
@@ -38,14 +38,12 @@ from shared.service import Service
 from shared.uow import UnitOfWork
 from shared.worker import Lease, Worker
 
-AT_ONCE = 200
+AT_ONCE = 25
 """Most proposals, or partners passed over, in one transaction."""
 
-AT_FIRST = 50
-"""As many at first: a long transaction loses against members who act on what it rests on."""
-
-Part = Callable[[UnitOfWork], Awaitable[int]]
-"""One transaction of a round; how much it proposed."""
+PATIENCE = 0.5
+"""Seconds for which several proposals are tried in one transaction: a long one loses against
+members who act on what it rests on, and is written in halves then."""
 
 
 class AskForRound(Command):
@@ -65,10 +63,19 @@ def worker(service: Service) -> Worker:
     settings = service.settings
     assert isinstance(settings, MatchingSettings)
     schedule = Schedule(settings.round_schedule)
-    fruitless, at_once = "", AT_FIRST
+    fruitless = ""
+
+    async def write(part: Part) -> int:
+        halves = part.halves()
+        try:
+            return await service.command(part, patience=PATIENCE if halves else None)
+        except StoreBusy:
+            if not halves:
+                raise
+            return sum([await write(half) for half in halves])
 
     async def step(lease: Lease) -> bool:
-        nonlocal fruitless, at_once
+        nonlocal fruitless
         await asyncio.sleep(settings.round_debounce_seconds)
         period = schedule.period(datetime.now(UTC))
         due = schedule.due(period)
@@ -83,13 +90,8 @@ def worker(service: Service) -> Worker:
         solution = await solving.solve(stock.problem)
         milliseconds = round(1000 * (time.perf_counter() - started))
         proposed = 0
-        try:
-            for part in parts(stock, solution, milliseconds, settings.lapse_days, at_once):
-                proposed += await service.command(part)
-        except StoreBusy:
-            at_once = max(at_once // 2, 1)
-            return True  # what is left is decided again, as things stand by then
-        at_once = min(at_once + AT_FIRST, AT_ONCE)
+        for part in parts(stock, solution, milliseconds, settings.lapse_days):
+            proposed += await write(part)
         fruitless = "" if proposed else stock.problem_hash
         return proposed > 0
 
@@ -168,13 +170,47 @@ async def take_stock(uow: UnitOfWork, due: bool = True) -> Stock | None:
     )
 
 
-def parts(
-    stock: Stock,
-    solution: Solution,
-    milliseconds: int,
-    lapse_days: float,
-    at_once: int = AT_ONCE,
-) -> Iterator[Part]:
+@dataclass(frozen=True)
+class Part:
+    """One transaction of a round: proposals, or partners to be told that they were passed over.
+
+    The first part records the round itself.
+    """
+
+    stock: Stock
+    decided: MatchingRoundCompleted
+    lapse_days: float
+    first: bool = False
+    proposals: Sequence[Proposal] = ()
+    passed: Sequence[PassedOver] = ()
+
+    async def __call__(self, uow: UnitOfWork) -> int:
+        """Write it; how much was proposed."""
+        round_id = self.stock.round_id
+        writer = Writer(uow, self.stock.market, round_id, self.lapse_days)
+        if not self.first or self.stock.requested:
+            await uow.require(rounds, round_id)
+            await uow.follow(uow.origin(rounds, round_id))
+        await writer.load(self.proposals)
+        if self.first and not self.stock.requested:
+            await uow.follow(max(map(writer.due_since, self.proposals)))
+        if self.first:
+            await uow.record(rounds, self.decided)
+        await writer.pass_over(self.passed)
+        return sum([await writer.propose(p) for p in self.proposals])
+
+    def halves(self) -> tuple["Part", ...]:
+        """The same in two transactions; none where it is one proposal or one partner."""
+        if len(self.proposals) + len(self.passed) < 2:
+            return ()
+        p, o = len(self.proposals) // 2, len(self.passed) // 2
+        return (
+            replace(self, proposals=self.proposals[:p], passed=self.passed[:o]),
+            replace(self, first=False, proposals=self.proposals[p:], passed=self.passed[o:]),
+        )
+
+
+def parts(stock: Stock, solution: Solution, milliseconds: int, lapse_days: float) -> Iterator[Part]:
     """The transactions of a round, in order; none where it decided nothing and nobody asked."""
     if not solution.awards and not stock.requested:
         return
@@ -186,34 +222,12 @@ def parts(
         gives_way = displaces[a.pledge_id, a.pledge_line, a.need_id, a.need_line]
         proposals.append(Proposal(a, tuple(gives_way), MatchId.new()))
     decided = completed(stock, solution, milliseconds)
-
-    def part(first: bool, chosen: list[Proposal]) -> Part:
-        async def write(uow: UnitOfWork) -> int:
-            writer = Writer(uow, stock.market, stock.round_id, lapse_days)
-            await writer.load(chosen)
-            if first:
-                if stock.requested:
-                    await uow.require(rounds, stock.round_id)
-                    await uow.follow(uow.origin(rounds, stock.round_id))
-                else:
-                    await uow.follow(max(map(writer.due_since, chosen)))
-                await uow.record(rounds, decided)
-            return sum([await writer.propose(p) for p in chosen])
-
-        return write
-
-    for start in range(0, max(len(proposals), 1), at_once):
-        yield part(start == 0, proposals[start : start + at_once])
-    for start in range(0, len(solution.passed_over), at_once):
-        passed = solution.passed_over[start : start + at_once]
-
-        async def tell(uow: UnitOfWork, passed: tuple[PassedOver, ...] = passed) -> int:
-            await uow.require(rounds, stock.round_id)
-            await uow.follow(uow.origin(rounds, stock.round_id))
-            await Writer(uow, stock.market, stock.round_id, lapse_days).pass_over(passed)
-            return 0
-
-        yield tell
+    for start in range(0, max(len(proposals), 1), AT_ONCE):
+        chosen = proposals[start : start + AT_ONCE]
+        yield Part(stock, decided, lapse_days, start == 0, chosen)
+    for start in range(0, len(solution.passed_over), AT_ONCE):
+        passed = solution.passed_over[start : start + AT_ONCE]
+        yield Part(stock, decided, lapse_days, passed=passed)
 
 
 def completed(stock: Stock, solution: Solution, milliseconds: int) -> MatchingRoundCompleted:

@@ -109,9 +109,11 @@ def generated(text: str, measure: bool = False) -> str:
 
 
 def _printed(module: str) -> str:
-    return subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-m", module], capture_output=True, text=True, check=True
     ).stdout
+    banner = ("Running HiGHS", "Includes third-party")  # said by each process that uses it
+    return "".join(li for li in printed.splitlines(keepends=True) if not li.startswith(banner))
 
 
 def main() -> None:

@@ -38,8 +38,9 @@ REFUSED = {
 }
 """Which refusals may be right here: others changed what a member acts on since it looked."""
 
-FIELDS = ("/reserved", "/earmark/need_id")
-"""What of a body may be wrong meanwhile: how much fits, whether matching has heard of a need."""
+FIELDS = ("/reserved", "/earmark/need_id", "/amount")
+"""What of a body may be wrong meanwhile: how much fits, whether matching has heard of a need, and
+how much of a match is still to come."""
 
 
 @dataclass

@@ -18,7 +18,7 @@ from tests.connected.market import Market, rounds_have_ended
 from tests.system import TestBuild, running
 
 SEED = 20220630
-SECONDS, ROUNDS = (60.0, 10) if os.environ.get("CI") == "true" else (15.0, 3)
+SECONDS, ROUNDS = (60.0, 5) if os.environ.get("CI") == "true" else (15.0, 3)
 """How long the members act, and more than how many rounds must have had to decide something."""
 
 SETTINGS = {

@@ -6,18 +6,15 @@ once more with money for what was asked in kind. A newly arrived pair of a highe
 the place of proposals that nobody has accepted, once free amounts do not suffice.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from services.matching.engine.explain import Booked, Explained
 from services.matching.engine.ledger import Ledger
-from services.matching.engine.pairs import Pairs, Rows, find, scored, together
-from services.matching.engine.problem import Problem, Standing
+from services.matching.engine.pairs import Pairs, Rows, find, together
+from services.matching.engine.problem import Problem
 from services.matching.engine.solution import Displaced, Solution, Step
-from services.matching.engine.solve import solve
+from services.matching.engine.solve import Solved, solve
+from services.matching.engine.standing import Held, Standings
 from services.matching.engine.transport import Ints
 
 
@@ -25,7 +22,7 @@ def decide(problem: Problem) -> Solution:
     """The solution of a round: the same for the same problem, whatever its order. No side is ever
     exceeded. Raises NotSolved where a solver fails, which is a defect."""
     rows = Rows.of(problem)
-    decided = _Decided(rows, _Standings.of(rows))
+    decided = _Decided(rows, Standings.of(rows))
     ledger: Ledger | None = None
     for substituting in (False, True):
         ledger = Ledger(rows, substituting, ledger)
@@ -34,64 +31,10 @@ def decide(problem: Problem) -> Solution:
     return decided.solution(ledger)
 
 
-@dataclass(frozen=True)
-class Held:
-    """A standing proposal by its rows, with its tier."""
-
-    proposal: Standing
-    offer: int
-    ask: int
-    tier: int
-
-
-@dataclass
-class _Standings:
-    """Proposals that may give way, and by row which they are; the rows of all that there were, and
-    when the oldest was made."""
-
-    offers: Ints = field(default_factory=lambda: np.empty(0, np.int64))
-    asks: Ints = field(default_factory=lambda: np.empty(0, np.int64))
-    oldest: int = 0
-    left: dict[str, Held] = field(default_factory=dict)
-    of_offer: dict[int, list[Held]] = field(default_factory=lambda: defaultdict(list))
-    of_ask: dict[int, list[Held]] = field(default_factory=lambda: defaultdict(list))
-
-    @classmethod
-    def of(cls, rows: Rows) -> "_Standings":
-        found = cls()
-        known = []
-        for proposal in rows.problem.standing:
-            offer = rows.offer_row.get((proposal.pledge_id, proposal.pledge_line))
-            ask = rows.ask_row.get((proposal.need_id, proposal.need_line))
-            if offer is not None and ask is not None:
-                known.append((proposal, offer, ask))
-        if not known:
-            return found
-        proposals, offers, asks = zip(*known, strict=True)
-        found.offers, found.asks = np.array(offers, np.int64), np.array(asks, np.int64)
-        found.oldest = min(p.since for p in proposals)
-        tiers = scored(rows, found.offers, found.asks).tier.tolist()
-        for (proposal, offer, ask), tier in zip(known, tiers, strict=True):
-            held = Held(proposal, offer, ask, tier)
-            found.left[proposal.match_id] = held
-            found.of_offer[offer].append(held)
-            found.of_ask[ask].append(held)
-        return found
-
-    def lower(self, held: Iterable[Held], tier: int, before: int) -> list[Held]:
-        """Those of lower tiers, proposed before a moment; first the lowest, then the newest."""
-        found = [
-            h
-            for h in held
-            if h.proposal.match_id in self.left and h.tier < tier and h.proposal.since < before
-        ]
-        return sorted(found, key=lambda h: (h.tier, -h.proposal.since, -h.ask, -h.offer))
-
-
 class _Decided:
     """What has been decided so far."""
 
-    def __init__(self, rows: Rows, standings: _Standings) -> None:
+    def __init__(self, rows: Rows, standings: Standings) -> None:
         self._rows = rows
         self._standings = standings
         self._booked: list[Booked] = []
@@ -138,20 +81,35 @@ class _Decided:
         return together(pairs, *more)
 
     def _tier(self, ledger: Ledger, pairs: Pairs, tier: int, substituting: bool) -> Ints:
-        """Decide one tier with what is free; by how much each pair was outbid."""
-        transport, which = ledger.transport(pairs, ledger.supply, ledger.demand)
+        """Decide one tier with what is free; by how much each pair was outbid.
+
+        Rounding may leave less than a pledge's terms allow, or more than nothing: then the rest
+        is decided once more.
+        """
         short = np.zeros(len(pairs), np.int64)
-        if not len(which):
-            return short
-        solved = solve(transport)
-        awards = self._book(
-            ledger, pairs.of(which), solved.amount, transport.order, tier, substituting
-        )
-        self._steps.append(
-            Step(tier, substituting, len(which), awards, solved.score, solved.bound, solved.proven)
-        )
-        short[which] = solved.short
+        left = np.arange(len(pairs))
+        while len(left):
+            transport, which = ledger.transport(pairs.of(left), ledger.supply, ledger.demand)
+            if not len(which):
+                break
+            which = left[which]
+            solved = solve(transport)
+            short[which] = np.maximum(short[which], solved.short)
+            awards, refused = self._book(
+                ledger, pairs.of(which), solved.amount, transport.order, tier, substituting
+            )
+            self._step(solved, tier, substituting, len(which), awards)
+            given = np.flatnonzero(solved.amount)
+            done = np.setdiff1d(given, refused) if awards else given
+            if not len(done):
+                break
+            left = np.setdiff1d(left, which[done], assume_unique=True)
         return short
+
+    def _step(self, solved: Solved, tier: int, substituting: bool, pairs: int, awards: int) -> None:
+        self._steps.append(
+            Step(tier, substituting, pairs, awards, solved.score, solved.bound, solved.proven)
+        )
 
     def _book(
         self,
@@ -161,17 +119,23 @@ class _Decided:
         order: Ints,
         tier: int,
         substituting: bool,
-    ) -> int:
-        before = len(self._booked)
+    ) -> tuple[int, Ints]:
+        """Turn shares into awards; how many, and the pairs that rounding left too little."""
+        before, refused = len(self._booked), []
+        kept = np.zeros(len(self._rows.offers), np.int64)
+        np.add.at(kept, pairs.offer, amount)
         for pair in order[amount[order] > 0].tolist():
             offer, ask, share = int(pairs.offer[pair]), int(pairs.ask[pair]), int(amount[pair])
+            kept[offer] -= share
             last = share >= ledger.supply[offer] or share >= ledger.demand[ask]
-            taken = ledger.take(offer, ask, share, last)
-            if taken is not None:
-                self._booked.append(
-                    Booked(offer, ask, *taken, tier, int(pairs.score[pair]), substituting)
-                )
-        return len(self._booked) - before
+            taken = ledger.take(offer, ask, share, last, int(kept[offer]))
+            if taken is None:
+                refused.append(pair)
+                continue
+            self._booked.append(
+                Booked(offer, ask, *taken, tier, int(pairs.score[pair]), substituting)
+            )
+        return len(self._booked) - before, np.array(refused, np.int64)
 
     def _challenge(self, ledger: Ledger, pairs: Pairs, tier: int, substituting: bool) -> None:
         """New pairs of this tier take the place of older proposals of lower ones."""
@@ -207,18 +171,25 @@ class _Decided:
             else:
                 whole = ledger.uncovered[row] + sum(h.proposal.covers for h in held)
                 demand[row] = ledger.asked(row, whole)
-        transport, which = ledger.transport(pairs, supply, demand)
-        if not len(which):
-            return
-        solved = solve(transport)
-        pairs, amount = pairs.of(which), solved.amount
+        left, booked, displaced = dict(standings.left), len(self._booked), len(self._displaced)
         frozen = ledger.available.copy(), ledger.uncovered.copy()
-        self._give_way(ledger, pairs, amount, soft)
-        awards = self._book(ledger, pairs, amount, transport.order, tier, substituting)
+        while True:
+            transport, which = ledger.transport(pairs, supply, demand)
+            if not len(which):
+                return
+            solved = solve(transport)
+            pairs, amount = pairs.of(which), solved.amount
+            self._give_way(ledger, pairs, amount, soft)
+            awards, refused = self._book(ledger, pairs, amount, transport.order, tier, substituting)
+            if not len(refused):
+                break
+            # nobody gives way for nothing
+            pairs = pairs.of(np.setdiff1d(np.arange(len(pairs)), refused))
+            standings.left = dict(left)
+            del self._booked[booked:], self._displaced[displaced:]
+            ledger.restore(*frozen)
         ledger.freeze(*frozen)
-        self._steps.append(
-            Step(tier, substituting, len(which), awards, solved.score, solved.bound, solved.proven)
-        )
+        self._step(solved, tier, substituting, len(which), awards)
 
     def _newer_than_some(self, pairs: Pairs) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
         """Pairs that meet a standing proposal and came to be after the oldest was made."""
