@@ -12,6 +12,7 @@ at most 2 GiB at 10,000 and 6 GiB at 30,000.
 """
 
 import argparse
+import asyncio
 import gc
 import importlib
 import json
@@ -20,6 +21,7 @@ import os
 import pickle
 import resource
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -27,6 +29,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import log
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import patch
@@ -34,20 +37,28 @@ from unittest.mock import patch
 import numpy as np
 from ortools.graph.python import min_cost_flow
 
+from deploy.local.ports import free_port
+from deploy.local.store import Store as LocalStore
 from services.matching import matches, model
 from services.matching.engine import Problem, Solution
 from services.matching.engine.explain import Explained
 from services.matching.engine.ledger import Ledger
 from services.matching.engine.pairs import Pairs, Rows, find
+from services.matching.engine.solve import Solved
+from services.matching.engine.transport import Transport
+from services.matching.loading import load
 from services.matching.market import Market
 from services.matching.proposing import Proposal, Writer, lost_line
 from services.matching.rounds import Stock, completed
 from services.matching.solving import collect_seldom, decided
+from services.matching.store import RECORDS
+from shared.actor import Actor, Cause
 from shared.events.ids import MatchId, RoundId
 from shared.events.matching import MatchProposed, PledgePassedOver
 from shared.events.seen import Seen
+from shared.mongo import Session, Store
 from shared.uow import UnitOfWork
-from tests.bench.market import BEGIN, TODAY, YEAR, Markets, id_text, parsed
+from tests.bench.market import BEGIN, TODAY, YEAR, Documents, Markets, id_text, parsed
 
 deciding = importlib.import_module("services.matching.engine.decide")  # its function hides it
 
@@ -98,10 +109,15 @@ def decided_in_stages(problem: Problem, stages: Stages) -> Solution:
     def all_at_once(function: Callable[..., Any]) -> Callable[..., Any]:
         return stages.counted("explain", lambda *args: list(function(*args)))
 
-    inside = ("pairs", "solve", "explain")
+    inside = ("pairs", "solve", "solve in kind", "explain")
+    plain, in_kind = (stages.counted(name, deciding.solve) for name in inside[1:3])
+
+    def solve(transport: Transport) -> Solved:
+        return in_kind(transport) if (transport.step > 1).any() else plain(transport)
+
     with (
         patch.object(deciding, "find", stages.counted("pairs", find)),
-        patch.object(deciding, "solve", stages.counted("solve", deciding.solve)),
+        patch.object(deciding, "solve", solve),
         patch.object(Explained, "add", stages.counted("explain", Explained.add)),
         patch.object(Explained, "awards", all_at_once(awards)),
         patch.object(Explained, "passed_over", all_at_once(passed_over)),
@@ -179,7 +195,7 @@ def _solve_bare(pairs: Pairs, ledger: Ledger) -> None:
         raise SystemExit("the bare solver failed")
 
 
-def one_round(size: int, terms: int = 0, new_pledges: int = 0) -> Figures:
+def one_round(size: int, terms: int = 0, new_pledges: int = 0, store: bool = False) -> Figures:
     """A whole round over a market of this size, stage by stage, and beside the bare solver.
 
     `crossing`: what goes to the solver's process and comes back, as it goes.
@@ -217,6 +233,8 @@ def one_round(size: int, terms: int = 0, new_pledges: int = 0) -> Figures:
         "most_mebibytes": most,
         "bare": round(bare(problem), 3),
     }
+    if store:
+        found["store"] = round(asyncio.run(loaded_from_store(documents)), 3)
     if new_pledges:
         later = settled(market, solution)
         found["new_pledge"] = arrivals(markets, later, new_pledges)
@@ -253,7 +271,42 @@ def arrivals(markets: Markets, market: Market, number: int) -> Figures:
     }
 
 
-STAGES = ("load", "problem", "pairs", "solve", "book", "explain", "crossing", "hashes", "events")
+async def loaded_from_store(documents: Documents) -> float:
+    """Seconds by the clock for loading these documents from a local store, in one transaction."""
+    with tempfile.TemporaryDirectory(prefix="alliance-bench-") as root:
+        server = LocalStore(Path(root), free_port())
+        server.start()
+        store = Store(server.uri, "bench_matching", patience=60)
+        try:
+            await store.ensure(RECORDS.indexes())
+            for name, every in documents.items():
+                for start in range(0, len(every), 1000):
+                    await store[name].insert_many(every[start : start + 1000])
+            actor, cause = Actor("service:bench"), Cause(id_text(BEGIN, 0))
+
+            async def work(session: Session) -> None:
+                await load(UnitOfWork(store, session, RECORDS, actor=actor, cause=cause, now=NOW))
+
+            begun = time.perf_counter()
+            await store.transaction(work)
+            return time.perf_counter() - begun
+        finally:
+            store.close()
+            server.stop()
+
+
+STAGES = (
+    "load",
+    "problem",
+    "pairs",
+    "solve",
+    "solve in kind",
+    "book",
+    "explain",
+    "crossing",
+    "hashes",
+    "events",
+)
 
 
 def table(every: list[Figures]) -> str:
@@ -269,8 +322,10 @@ def table(every: list[Figures]) -> str:
     for stage in STAGES:
         row(
             f"{stage}, s",
-            lambda f, s=stage: f"{f['seconds'][s]:.2f} ({f['mebibytes'][s]} MiB)",  # type: ignore[misc]
+            lambda f, s=stage: f"{f['seconds'].get(s, 0):.2f} ({f['mebibytes'].get(s, 0)} MiB)",  # type: ignore[misc]
         )
+    if any("store" in f for f in every):
+        row("really loading it, s", lambda f: f"{f['store']:.2f}", "wall clock")
     row("whole round, s", lambda f: f"{f['whole']:.2f}")
     row("bare OR-Tools, s", lambda f: f"{f['bare']:.2f}")
     row("solve / bare", lambda f: f"{f['seconds']['solve'] / f['bare']:.2f}", "≤ 1.2")
@@ -308,13 +363,14 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--terms", type=int, default=0, help="%% of lines with a minimum or whole")
     parser.add_argument("--new-pledges", type=int, default=NEW_PLEDGES)
+    parser.add_argument("--store", action="store_true", help="load from a real store, too")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     found = []
     for size in options.sizes:
         new = options.new_pledges if size == SETTLED else 0
         with multiprocessing.get_context("spawn").Pool(1, _quiet) as alone:
-            found.append(alone.apply(one_round, (size, options.terms, new)))
+            found.append(alone.apply(one_round, (size, options.terms, new, options.store)))
         print(f"{size:,} × {size:,}: {found[-1]['whole']} s", file=sys.stderr)
     if options.terms:
         print(f"{options.terms} % of the pledge lines are indivisible or have a minimum.\n")

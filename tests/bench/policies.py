@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from services.matching.engine import Ask, Offer, Problem, Solution, decide
+from services.matching.engine.explain import MOST_SCORE
 from services.matching.engine.ledger import Ledger
 from services.matching.engine.pairs import Pairs, Rows, find
 from services.matching.engine.problem import FUNDING, Measure, Rates
@@ -172,8 +173,8 @@ def greedy(problem: Problem, order: Order) -> list[Matched]:
     for offer, ask, tier, score in zip(*(c[taken].tolist() for c in columns), strict=True):
         cents = int(min(ledger.supply[offer], ledger.demand[ask]))
         # amounts are computed to the last unit of each currency, as in a round of ours
-        if cents > 0 and ledger.take(offer, ask, cents, last=True):
-            found.append(Matched(offer, ask, cents, tier, score))
+        if cents > 0 and (moved := ledger.take(offer, ask, cents, last=True)):
+            found.append(Matched(offer, ask, _cents(ledger, offer, ask, *moved), tier, score))
     return found
 
 
@@ -187,14 +188,19 @@ def ours(problem: Problem, solution: Solution) -> list[Matched]:
             rows.offer_row[a.pledge_id, a.pledge_line],
             rows.ask_row[a.need_id, a.need_line],
         )
-        # what is covered counts, so nothing is counted that a rate's rounding gives the pledge
-        cents = min(ledger.offered(offer, a.reserved), ledger.asked(ask, a.covers))
+        cents = _cents(ledger, offer, ask, a.reserved, a.covers)
         found.append(Matched(offer, ask, cents, a.tier, a.score))
     return found
 
 
+def _cents(ledger: Ledger, offer: int, ask: int, reserved: int, covers: int) -> int:
+    """The value of a match in euro cents, rounded down: the less of its two sides."""
+    return min(ledger.offered(offer, reserved), ledger.asked(ask, covers))
+
+
 class Outcome(NamedTuple):
-    """What a rule did: value in euro cents, counts, and total score by tier, highest first."""
+    """What a rule did: value in euro cents, counts, and by tier, highest first, its total score
+    and how many matches it has."""
 
     value: int
     covered: int
@@ -203,6 +209,7 @@ class Outcome(NamedTuple):
     partnership_value: int
     least_oblast: float
     tiers: dict[int, int]
+    matches: dict[int, int]
 
 
 def outcome(problem: Problem, matched: Iterable[Matched]) -> Outcome:
@@ -234,26 +241,26 @@ def outcome(problem: Problem, matched: Iterable[Matched]) -> Outcome:
         sum(m.cents for m in twinned),
         min(covered[o] / asked[o] for o in asked if lines[o] >= MANY),
         dict(sorted(tiers.items(), reverse=True)),
+        dict(Counter(m.tier for m in every)),
     )
 
 
 def outcomes(problem: Problem) -> dict[str, Outcome]:
     """What each rule does with the same problem, ours last."""
     found = {n: outcome(problem, greedy(problem, order)) for n, order in POLICIES.items()}
-    solution = decide(problem)
-    tiers: Counter[int] = Counter()
-    for step in solution.steps:
-        tiers[step.tier] += step.score
-    # as decided in euro cents, like the others: the amounts that are proposed are then computed
-    # in each side's currency, and counting those back would lose up to a cent of each
-    return found | {OURS: outcome(problem, ours(problem, solution))._replace(tiers=dict(tiers))}
+    return found | {OURS: outcome(problem, ours(problem, decide(problem)))}
 
 
 def first_difference(one: Outcome, other: Outcome) -> tuple[int, int] | None:
-    """The highest tier in which two rules' total scores differ, and by how much the first leads."""
+    """The highest tier in which two rules' total scores differ, and by how much the first leads.
+
+    Each match is counted in whole euro cents, so a difference of a cent for each match of a tier
+    is none: rounding alone makes it, in either direction.
+    """
     for tier in sorted({*one.tiers, *other.tiers}, reverse=True):
         lead = one.tiers.get(tier, 0) - other.tiers.get(tier, 0)
-        if lead:
+        matches = one.matches.get(tier, 0) + other.matches.get(tier, 0)
+        if abs(lead) > matches * MOST_SCORE:
             return tier, lead
     return None
 
@@ -278,11 +285,14 @@ def table(found: dict[str, Outcome]) -> str:
         lines.append(f"| {tier}: {levels} | {scores} |")
     lines.append("")
     lines.append("Scores by tier are in millions of euro × 1,000 points.")
+    lines.append(
+        "A difference of up to a cent for each match of a tier is rounding, and is no lead.\n"
+    )
     for name in POLICIES:
         if difference := first_difference(found[OURS], found[name]):
             compared = "greater" if difference[1] > 0 else "less"
             lines.append(
-                f"Ours first differs from {name} in tier {difference[0]}, and is {compared} there."
+                f"- Ours first differs from {name} in tier {difference[0]}, and is {compared} there."
             )
     return "\n".join(lines)
 
