@@ -285,14 +285,12 @@ def table(found: dict[str, Outcome]) -> str:
         lines.append(f"| {tier}: {levels} | {scores} |")
     lines.append("")
     lines.append("Scores by tier are in millions of euro × 1,000 points.")
-    lines.append(
-        "A difference of up to a cent for each match of a tier is rounding, and is no lead.\n"
-    )
+    lines.append("A difference of up to a cent for each match of a tier is rounding, no lead.\n")
     for name in POLICIES:
         if difference := first_difference(found[OURS], found[name]):
             compared = "greater" if difference[1] > 0 else "less"
             lines.append(
-                f"- Ours first differs from {name} in tier {difference[0]}, and is {compared} there."
+                f"- Ours first differs from {name} in tier {difference[0]}: it is {compared} there."
             )
     return "\n".join(lines)
 
