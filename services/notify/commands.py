@@ -44,7 +44,7 @@ async def tell(event: Event, uow: UnitOfWork) -> None:
     await uow.learn(event)
     envelope = uow.reacting_to
     assert envelope is not None, "only a handler tells"
-    told = model.audience(event, await _donors(event, uow))
+    told = model.audience(event, await _donors(event, uow), envelope.actor)
     for recipient_id, _, message in told:
         waiting = {
             "message": message,
@@ -60,9 +60,15 @@ async def tell(event: Event, uow: UnitOfWork) -> None:
         await store.keep_facts(uow.store, uow.session, envelope)
 
 
-async def meet(event: MemberApplied, uow: UnitOfWork) -> None:
-    """Learn who a member is, and queue what it was to be told before it was known here."""
+async def learn(event: Event, uow: UnitOfWork) -> None:
+    """Learn what an event says; nobody is told."""
     await uow.learn(event)
+
+
+async def meet(event: MemberApplied, uow: UnitOfWork) -> None:
+    """Learn who a member is, tell of its application, and queue what it was to be told before it
+    was known here."""
+    await tell(event, uow)
     recipient = await uow.require(recipients, event.member_id)
     for waiting in await store.awaited(uow.store, uow.session, event.member_id):
         await _queue(recipient, waiting, uow)

@@ -19,8 +19,9 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
+from services.notify.plain import one_line
 from services.notify.settings import NotifySettings
-from services.notify.wording import one_line
+from services.notify.wording import Written
 
 IDLE_SECONDS = 20.0
 """A connection that was idle for so long is closed; for a quarter of it, asked whether it lives."""
@@ -60,26 +61,42 @@ def message_id(local: str, mail_from: str) -> str:
 def compose(
     *,
     notice_id: str,
-    thread: str,
+    thread: str | None,
     mail_from: str,
     to: str,
-    subject: str,
-    text: str,
+    written: Written,
     language: str,
     now: datetime,
+    unsubscribe_url: str | None = None,
 ) -> EmailMessage:
-    """The message; no value can add a header or end the one it is in."""
+    """The message, as text and as HTML; no value can add a header or end the one it is in.
+
+    `notice_id` makes its Message-ID; messages of one `thread` refer to the same root, which is no
+    message itself. A POST to `unsubscribe_url` ends such notices (RFC 8058).
+    """
     message = EmailMessage(policy=SMTP_LINES)
     message["From"] = one_line(mail_from)
     message["To"] = one_line(to)
-    message["Subject"] = one_line(subject)
+    message["Subject"] = one_line(written.subject)
     message["Date"] = format_datetime(now)
     message["Message-ID"] = message_id(notice_id, mail_from)
-    message["In-Reply-To"] = message["References"] = message_id(thread, mail_from)
+    if thread:
+        message["In-Reply-To"] = message["References"] = message_id(thread, mail_from)
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text)
+    if unsubscribe_url:
+        message["List-Unsubscribe"] = f"<{_address(unsubscribe_url)}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    message.set_content(written.text)
+    message.add_alternative(written.html, subtype="html")
     message["Content-Language"] = language
     return message
+
+
+def _address(url: str) -> str:
+    """A web address as a header can hold it. Raises ValueError."""
+    if not url.isascii() or not url.isprintable() or set(url) & set(" <>"):
+        raise ValueError("no web address that a header can hold")
+    return url
 
 
 class Mailer:

@@ -5,7 +5,15 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from shared.events.facts import Language, LocalisedText, Side
-from shared.events.ids import ContactRef, MatchId, MemberId, NeedId, NoticeId, PledgeId
+from shared.events.ids import (
+    ContactRef,
+    MatchId,
+    MemberId,
+    NeedId,
+    NoticeId,
+    PartnershipId,
+    PledgeId,
+)
 from shared.events.matching import (
     ContributionDelivered,
     MatchAgreed,
@@ -20,6 +28,7 @@ from shared.events.matching import (
     PledgeExpired,
     PledgeMade,
     PledgePassedOver,
+    PledgeWithdrawn,
 )
 from shared.events.members import (
     MemberAdmitted,
@@ -36,7 +45,9 @@ from shared.events.notify import Channel, FailureReason, NoticeFailed, NoticeQue
 from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
+    NeedAmended,
     NeedPosted,
+    NeedWithdrawn,
     ProjectCancelled,
     ProjectCompleted,
     ProjectResumed,
@@ -54,6 +65,7 @@ Party = Literal[
     "donors",
     "monitor",
     "member",
+    "association",
     "endorser",
     "ukrainian",
     "declarer",
@@ -61,6 +73,10 @@ Party = Literal[
 ]
 
 AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
+    MemberApplied: (
+        ("member", "application-received"),
+        ("association", "application-to-endorse"),
+    ),
     MemberAdmitted: (("member", "member-admitted"), ("endorser", "member-admitted")),
     MemberRejected: (("member", "member-rejected"),),
     MemberSuspended: (("member", "member-suspended"), ("endorser", "member-suspended")),
@@ -76,6 +92,7 @@ AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
     ),
     PartnershipEnded: (("ukrainian", "partnership-ended"), ("partner", "partnership-ended")),
     NeedPosted: (("authority", "need-posted"),),
+    NeedAmended: (("authority", "need-amended"),),
     ProjectStarted: (("authority", "project-started"), ("donors", "project-started")),
     MilestoneRecorded: (("authority", "milestone-recorded"), ("donors", "milestone-recorded")),
     ProjectSuspended: (("authority", "project-suspended"), ("donors", "project-suspended")),
@@ -106,8 +123,36 @@ AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
 }
 """What is told to whom: each event, the parties it is told to, and the message each gets.
 
-Whoever acted is told only where it stands here, and then as a receipt. A need's withdrawal is
-not here: whoever had a live match is told of its release.
+Whoever acted is told only by a message of RECEIPTS. Not here are: a need's withdrawal, since whoever
+had a live match is told of its release; and that a need is no longer covered, which only its owner
+can bring about, by amending it: `need-amended` says so (an agreed match ends only with its need).
+What opens again when a proposal is declined, lapses or is released, those messages say.
+"""
+
+RECEIPTS = frozenset(
+    {
+        "application-received",
+        "member-admitted",
+        "member-left",
+        "partnership-declared",
+        "partnership-confirmed",
+        "need-posted",
+        "need-amended",
+        "pledge-made",
+        "match-agreed",
+        "contribution-delivered",
+        "project-started",
+        "project-cancelled",
+        "project-completed",
+        "completion-verified",
+    }
+)
+"""Messages that the actor gets, too: of acts that bind it, or that it must be able to prove.
+
+The acts: applying, endorsing, leaving, declaring and confirming a partnership, asking and asking
+for more, pledging, the acceptance that makes a match agreed, confirming a delivery, beginning,
+giving up and completing a project, verifying it. Declining, proposing by hand, suspending,
+reinstating, ending a partnership, milestones, a project's suspension and resumption bind nobody.
 """
 
 MESSAGES = tuple(dict.fromkeys(message for rows in AUDIENCE.values() for _, message in rows))
@@ -122,6 +167,7 @@ _WHO: dict[Party, Callable[[Any, Sequence[MemberId]], Iterable[MemberId | None]]
     "donors": lambda event, donors: donors,
     "monitor": lambda event, donors: [event.monitor_id],
     "member": lambda event, donors: [event.member_id],
+    "association": lambda event, donors: event.associations,
     "endorser": lambda event, donors: [event.endorsed_by],
     "ukrainian": lambda event, donors: [event.ukrainian_id],
     "declarer": lambda event, donors: [event.declared_by],
@@ -148,6 +194,16 @@ class Recipient(State):
     side: Side
     names: LocalisedText
     contact_ref: ContactRef | None = None
+    applying: bool = True
+
+
+class Partnership(State):
+    """How a partnership stands."""
+
+    what: ClassVar[str] = "partnership"
+
+    id: PartnershipId
+    status: Literal["declared", "confirmed", "ended"]
 
 
 class Need(State):
@@ -159,6 +215,7 @@ class Need(State):
     authority_id: MemberId
     title: LocalisedText
     donors: tuple[MemberId, ...] = ()
+    status: Literal["open", "started", "withdrawn", "cancelled", "completed"] = "open"
 
 
 class Pledge(State):
@@ -169,6 +226,7 @@ class Pledge(State):
     id: PledgeId
     partner_id: MemberId
     title: LocalisedText
+    status: Literal["open", "withdrawn", "expired"] = "open"
 
 
 class Match(State):
@@ -200,12 +258,18 @@ class Notice(State):
     reason: FailureReason | None = None
 
 
-def audience(event: Event, donors: Sequence[MemberId] = ()) -> list[Told]:
-    """Who is told of an event, each member once; `donors` are those of its need's project."""
+def audience(
+    event: Event, donors: Sequence[MemberId] = (), actor: str | None = None
+) -> list[Told]:
+    """Who is told of an event, each member once; `donors` are those of its need's project.
+
+    `actor` is who acted, as the envelope says: `member:<id>` gets receipts only.
+    """
     found: dict[MemberId, Told] = {}
     for party, message in AUDIENCE[type(event)]:
         for member in _WHO[party](event, donors):
-            if member is not None:
+            own_act = actor == f"member:{member}"
+            if member is not None and (not own_act or message in RECEIPTS):
                 found.setdefault(member, Told(member, party, message))
     return list(found.values())
 
@@ -223,14 +287,47 @@ def notice_id(about: str, recipient_id: str, message: str) -> NoticeId:
     return NoticeId(str(uuid5(NAMESPACE_URL, f"alliance:{about}:{recipient_id}:{message}")))
 
 
-def superseded(notice: Notice, match: Match | None) -> bool:
-    """Whether the news has been overtaken: nobody is asked to accept or deliver what has ended."""
-    if match is None:
-        return False
-    if notice.message == "match-lapses-soon":
-        return match.status != "proposed"
-    ended = match.status in ("declined", "lapsed", "released")
-    return notice.message in ("match-proposed", "match-agreed") and ended
+_MOOT: dict[str, tuple[str, ...]] = {
+    "match-proposed": ("declined", "lapsed", "released"),
+    "match-agreed": ("declined", "lapsed", "released"),
+    "match-lapses-soon": ("agreed", "declined", "lapsed", "released"),
+    "pledge-made": ("withdrawn", "expired"),
+    "passed-over": ("withdrawn", "expired"),
+    "need-posted": ("withdrawn", "cancelled", "completed"),
+    "need-amended": ("withdrawn", "cancelled", "completed"),
+    "need-covered": ("started", "withdrawn", "cancelled", "completed"),
+    "partnership-to-confirm": ("confirmed", "ended"),
+    "partnership-declared": ("confirmed", "ended"),
+}
+"""In which states of what it tells of a message asks for, or promises, what is past."""
+
+_WITH_PLEDGE = ("match-proposed", "match-lapses-soon")
+
+
+def superseded(notice: Notice, *standing: State | None) -> bool:
+    """Whether the news has been overtaken, given how the things it tells of stand now.
+
+    Nobody is asked to accept, confirm or deliver what has ended, or promised what will not come. A
+    proposal whose pledge is withdrawn or whose need is gone is moot, even where the match's own
+    end has not been read yet. All other news stays news.
+    """
+    for thing in standing:
+        match thing:
+            case Match() | Partnership():
+                past = thing.status in _MOOT.get(notice.message, ())
+            case Pledge() | Need() if notice.message in _WITH_PLEDGE:
+                past = thing.status not in ("open", "started")
+            case Pledge() if notice.message in ("pledge-made", "passed-over"):
+                past = thing.status in _MOOT[notice.message]
+            case Need() if notice.message.startswith("need-"):
+                past = thing.status in _MOOT[notice.message]
+            case Recipient():
+                past = notice.message == "application-to-endorse" and not thing.applying
+            case _:
+                past = False
+        if past:
+            return True
+    return False
 
 
 def evolve_notice(notice: Notice | None, event: object) -> Notice:
@@ -247,9 +344,20 @@ def evolve_notice(notice: Notice | None, event: object) -> Notice:
     raise TypeError(f"{event!r} cannot follow {notice!r}")
 
 
-def evolve_recipient(recipient: Recipient | None, e: MemberApplied) -> Recipient:
-    """The member as it applied, last."""
-    return Recipient(id=e.member_id, side=e.side, names=e.names, contact_ref=e.contact_ref)
+def evolve_recipient(recipient: Recipient | None, event: object) -> Recipient:
+    """The member as it applied, last; until that is decided it is `applying`."""
+    match recipient, event:
+        case _, MemberApplied() as e:
+            return Recipient(id=e.member_id, side=e.side, names=e.names, contact_ref=e.contact_ref)
+        case Recipient(), MemberAdmitted() | MemberRejected():
+            return recipient.model_copy(update={"applying": False})
+    raise TypeError(f"{event!r} cannot follow {recipient!r}")
+
+
+def evolve_partnership(partnership: Partnership | None, event: Event) -> Partnership:
+    """The partnership after one of its events: `partnership-ended` makes it ended, and so on."""
+    status = event.type.removeprefix("partnership-")
+    return Partnership.model_validate({"id": event.subject, "status": status})
 
 
 def evolve_need(need: Need | None, event: object) -> Need:
@@ -258,13 +366,26 @@ def evolve_need(need: Need | None, event: object) -> Need:
         case None, NeedPosted() as e:
             return Need(id=e.need_id, authority_id=e.authority_id, title=e.title)
         case Need(), ProjectStarted() as e:
-            return need.model_copy(update={"donors": e.donors})
+            return need.model_copy(update={"donors": e.donors, "status": "started"})
+        case Need(), NeedWithdrawn():
+            return need.model_copy(update={"status": "withdrawn"})
+        case Need(), ProjectCancelled():
+            return need.model_copy(update={"status": "cancelled"})
+        case Need(), ProjectCompleted():
+            return need.model_copy(update={"status": "completed"})
     raise TypeError(f"{event!r} cannot follow {need!r}")
 
 
-def evolve_pledge(pledge: Pledge | None, e: PledgeMade) -> Pledge:
-    """The pledge as it was made."""
-    return Pledge(id=e.pledge_id, partner_id=e.partner_id, title=e.title)
+def evolve_pledge(pledge: Pledge | None, event: object) -> Pledge:
+    """The pledge after one of its events."""
+    match pledge, event:
+        case None, PledgeMade() as e:
+            return Pledge(id=e.pledge_id, partner_id=e.partner_id, title=e.title)
+        case Pledge(), PledgeWithdrawn():
+            return pledge.model_copy(update={"status": "withdrawn"})
+        case Pledge(), PledgeExpired():
+            return pledge.model_copy(update={"status": "expired"})
+    raise TypeError(f"{event!r} cannot follow {pledge!r}")
 
 
 def evolve_match(match: Match | None, event: Event) -> Match:

@@ -24,7 +24,6 @@ from services.notify.wording import Letter, Titles
 from shared import telemetry
 from shared.actor import Cause
 from shared.events import Envelope, Event, read_event
-from shared.events.ids import MatchId
 from shared.events.notify import FailureReason, NoticeFailed, NoticeSent
 from shared.log import LOG, envelope, held
 from shared.mongo import is_away
@@ -156,9 +155,8 @@ class Sender:
         if facts is None:
             return self._wait(queued)
         event = read_event(facts)
-        match_id = getattr(event, "match_id", None)
-        match = await self._match(match_id) if match_id else None
-        if model.superseded(notice, match):
+        standing = await store.standing(self._store, event)
+        if model.superseded(notice, *standing):
             return _failed(notice, "superseded", 0)
         contact = await vault.look_up(self._store, notice.contact_ref)
         if contact is None:
@@ -173,7 +171,7 @@ class Sender:
             time=facts.time,
             message=notice.message,
             party=await self._party(event, notice),
-            match_status=match.status if match else "proposed",
+            match_status=next((s.status for s in standing if isinstance(s, model.Match)), "proposed"),
         )
         return await self._send(queued, letter, titles, contact)
 
@@ -181,20 +179,20 @@ class Sender:
         self, queued: Queued, letter: Letter, titles: Titles, contact: Contact
     ) -> Outcome | None:
         notice = queued.notice
-        subject, text = wording.write(
+        written = wording.write(
             letter,
             titles,
             language=contact.language,
             zone=contact.timezone,
             name=contact.name_for_greeting,
+            public_url=self._settings.public_url,
         )
         message = mail.compose(
             notice_id=notice.id,
             thread=notice.thread,
             mail_from=self._settings.mail_from,
             to=contact.email,
-            subject=subject,
-            text=text,
+            written=written,
             language=contact.language,
             now=datetime.now(UTC),
         )
@@ -248,10 +246,6 @@ class Sender:
             return _failed(queued.notice, "gave-up", 0)
         self._later[queued.notice.id] = asyncio.get_running_loop().time() + 1.0
         return None
-
-    async def _match(self, match_id: MatchId) -> model.Match | None:
-        document = await self._store[store.matches.name].find_one({"_id": match_id})
-        return held(store.matches, document).state if document else None
 
     async def _party(self, event: Event, notice: Notice) -> model.Party | None:
         need = await self._store[store.needs.name].find_one({"_id": event.subject}) or {}

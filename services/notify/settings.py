@@ -23,6 +23,13 @@ class NotifySettings(Settings):
     mail_from: Annotated[str, Field(description="`From` of every message: Name <address>.")] = (
         "Alliance for the Reconstruction of Ukraine <noreply@alliance.example>"
     )
+    public_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[!#-;=?-~]+$",
+            description="Where members see needs and matches: links in mails lead below it.",
+        ),
+    ] = None
     send_retry_seconds: Annotated[
         float,
         Field(gt=0, description="Pause before the second attempt; it doubles, up to 15 minutes."),

@@ -7,7 +7,7 @@ from typing import Any
 from pymongo import IndexModel
 
 from services.notify import model
-from services.notify.model import Match, Need, Notice, Pledge, Recipient
+from services.notify.model import Match, Need, Notice, Partnership, Pledge, Recipient
 from shared.events.envelope import Envelope
 from shared.events.matching import (
     MatchAgreed,
@@ -15,12 +15,28 @@ from shared.events.matching import (
     MatchLapsed,
     MatchProposed,
     MatchReleased,
+    PledgeExpired,
     PledgeMade,
+    PledgeWithdrawn,
 )
-from shared.events.members import MemberApplied
+from shared.events.members import (
+    MemberAdmitted,
+    MemberApplied,
+    MemberRejected,
+    PartnershipConfirmed,
+    PartnershipDeclared,
+    PartnershipEnded,
+)
 from shared.events.notify import NoticeFailed, NoticeQueued, NoticeSent
-from shared.events.projects import NeedPosted, ProjectStarted
-from shared.log import Folded, Records
+from shared.events.projects import (
+    NeedPosted,
+    NeedWithdrawn,
+    ProjectCancelled,
+    ProjectCompleted,
+    ProjectStarted,
+)
+from shared.events.registry import Event
+from shared.log import Folded, Records, State, held
 from shared.mongo import Session, Store
 
 notices = Folded(
@@ -31,11 +47,35 @@ notices = Folded(
     [IndexModel([("status", 1), ("last_event", 1)]), IndexModel([("recipient_id", 1), ("_id", 1)])],
 )
 
-recipients = Folded("recipients", Recipient, model.evolve_recipient, {MemberApplied: "member_id"})
+recipients = Folded(
+    "recipients",
+    Recipient,
+    model.evolve_recipient,
+    dict.fromkeys((MemberApplied, MemberAdmitted, MemberRejected), "member_id"),
+)
 
-needs = Folded("needs", Need, model.evolve_need, {NeedPosted: "need_id", ProjectStarted: "need_id"})
+partnerships = Folded(
+    "partnerships",
+    Partnership,
+    model.evolve_partnership,
+    dict.fromkeys((PartnershipDeclared, PartnershipConfirmed, PartnershipEnded), "partnership_id"),
+)
 
-pledges = Folded("pledges", Pledge, model.evolve_pledge, {PledgeMade: "pledge_id"})
+needs = Folded(
+    "needs",
+    Need,
+    model.evolve_need,
+    dict.fromkeys(
+        (NeedPosted, ProjectStarted, NeedWithdrawn, ProjectCancelled, ProjectCompleted), "need_id"
+    ),
+)
+
+pledges = Folded(
+    "pledges",
+    Pledge,
+    model.evolve_pledge,
+    dict.fromkeys((PledgeMade, PledgeWithdrawn, PledgeExpired), "pledge_id"),
+)
 
 matches = Folded(
     "matches",
@@ -60,6 +100,7 @@ RECORDS = Records(
     "notify",
     notices,
     recipients,
+    partnerships,
     needs,
     pledges,
     matches,
@@ -104,6 +145,23 @@ async def queued(store: Store, not_these: Iterable[str], limit: int) -> list[Doc
     """The documents of queued notices, first queued first."""
     query = {"status": "queued", "_id": {"$nin": list(not_these)}}
     return await store[notices.name].find(query).sort("last_event", 1).limit(limit).to_list(None)
+
+
+async def standing(store: Store, event: Event) -> list[State]:
+    """How what an event tells of stands at this moment, as far as it is known."""
+    found: list[State] = []
+    for folded, name in (
+        (matches, "match_id"),
+        (pledges, "pledge_id"),
+        (needs, "need_id"),
+        (partnerships, "partnership_id"),
+        (recipients, "member_id"),
+    ):
+        key = getattr(event, name, None)
+        document = await store[folded.name].find_one({"_id": key}) if key else None
+        if document and (state := held(folded, document).state):
+            found.append(state)
+    return found
 
 
 async def titles(store: Store, ids: Iterable[str]) -> dict[str, dict[str, str]]:
