@@ -1,13 +1,19 @@
 """Which pledge is proposed for which need, and saying yes or no to it: `alliance matches`."""
 
+import asyncio
+import json
+import sys
 from typing import Annotated
 
 import typer
 
 from cli.acts import DryRun, Limit, Reason, Version, change, show, show_dry_run, show_list
 from cli.client import Json
-from cli.session import Session, connected
+from cli.redecide import redecide as decide_again
+from cli.redecide import told
+from cli.session import AsJson, Session, connected, terminal
 from cli.tables import MATCH, one
+from deploy.local.stack import ROOT, Stack
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 Id = Annotated[str, typer.Argument(metavar="MATCH", help="The match's id.")]
@@ -104,3 +110,19 @@ def decline(
     """Say no to a proposal, as one of its two sides."""
     target = ("matching", "matches", match, "declines")
     change(session, target, MATCH, {"reason": reason}, dry_run=dry_run, version=if_version)
+
+
+@app.command()
+def redecide(
+    round_: Annotated[str, typer.Argument(metavar="ROUND", help="The round's id.")],
+    kafka: Annotated[str, typer.Option(envvar="ALLIANCE_KAFKA", help="Bootstrap servers.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Decide a round again from the logs alone: exit 0 if it comes out the same, 1 if not, 2 if it
+    cannot be decided again."""
+    found = asyncio.run(decide_again(kafka or Stack.attach(ROOT).addresses.kafka, round_))
+    if as_json or not sys.stdout.isatty():
+        typer.echo(json.dumps(found.as_json(), indent=1))
+    else:
+        terminal().print(told(found))
+    raise typer.Exit(0 if found.equal else 1)

@@ -33,10 +33,13 @@ async def solve(problem: Problem) -> Solution:
 
 
 def close() -> None:
-    """End the solver's process, if there is one, without waiting for it."""
+    """End the solver's process, if there is one, whatever it is at."""
     global _pool  # noqa: PLW0603
     if _pool is not None:
+        processes = list((_pool._processes or {}).values())
         _pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:  # else the interpreter would wait at its end for a long solution
+            process.terminate()
         _pool = None
 
 
