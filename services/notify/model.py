@@ -258,9 +258,7 @@ class Notice(State):
     reason: FailureReason | None = None
 
 
-def audience(
-    event: Event, donors: Sequence[MemberId] = (), actor: str | None = None
-) -> list[Told]:
+def audience(event: Event, donors: Sequence[MemberId] = (), actor: str | None = None) -> list[Told]:
     """Who is told of an event, each member once; `donors` are those of its need's project.
 
     `actor` is who acted, as the envelope says: `member:<id>` gets receipts only.

@@ -25,7 +25,7 @@ _CODED = {
     "urgency_before",
     "accepted",
 }
-_DATES = {"date", "start_date", "end_date", "planned_end_date", "valid_from"}
+_DATES = {"date", "start_date", "end_date", "planned_end_date", "valid_from", "valid_until"}
 _MOMENTS = {"lapses_at"}
 _LISTS = {"lines", "lines_before"}
 
@@ -69,8 +69,8 @@ class Voice:
         """The value of a field; safe, and not endless."""
         if value is None or value == ():
             return None
-        if name in _DATES or name == "valid_until":
-            return self._until(str(value))
+        if name in _DATES:
+            return self.speech.day(value)
         if name in _MOMENTS:
             return self.speech.moment(value, self.zone)
         if name in _CODED:
@@ -89,9 +89,6 @@ class Voice:
     def name(self, key: str) -> str:
         """The name or title of what an id stands for; the id itself where it is not known."""
         return self._local(self.titles.get(key, {DEFAULT_LANGUAGE: key}))
-
-    def _until(self, text: str) -> str:
-        return self.speech.moment(text, self.zone) if "T" in text else self.speech.day(text)
 
     def _one(self, value: Any) -> str:
         match value:
@@ -115,10 +112,9 @@ class Voice:
                 planned, final = self.speech.day(value.planned), self.speech.day(value.final)
                 return self._change(planned, final, value.reason)
             case ValueChange():
-                sums = [
-                    ", ".join(map(self.speech.money, part)) for part in (value.planned, value.final)
-                ]
-                return self._change(*sums, value.reason)
+                planned = ", ".join(map(self.speech.money, value.planned))
+                final = ", ".join(map(self.speech.money, value.final))
+                return self._change(planned, final, value.reason)
         return cut(safe(str(value)), TEXT_LIMIT)
 
     def _change(self, planned: str, final: str, reason: str) -> str:

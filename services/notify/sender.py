@@ -171,7 +171,9 @@ class Sender:
             time=facts.time,
             message=notice.message,
             party=await self._party(event, notice),
-            match_status=next((s.status for s in standing if isinstance(s, model.Match)), "proposed"),
+            match_status=next(
+                (s.status for s in standing if isinstance(s, model.Match)), "proposed"
+            ),
         )
         return await self._send(queued, letter, titles, contact)
 

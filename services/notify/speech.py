@@ -75,15 +75,18 @@ class Speech:
             day = date.fromisoformat(text)
         except ValueError:
             return text
-        return format_date(day, "long", locale=self.locale)
+        return self._day(day)
 
     def moment(self, time: str, zone: str) -> str:
         """A moment in the reader's zone, which is named, with its offset from UTC."""
         local = datetime.fromisoformat(time).astimezone(ZoneInfo(zone))
         offset = local.strftime("%z")
-        day = format_date(local, "long", locale=self.locale)
         clock = format_time(local, "short", locale=self.locale, tzinfo=ZoneInfo(zone))
-        return f"{day}, {clock} (UTC{offset[:3]}:{offset[3:5]}, {zone})"
+        return f"{self._day(local)}, {clock} (UTC{offset[:3]}:{offset[3:5]}, {zone})"
+
+    def _day(self, day: date) -> str:
+        said = format_date(day, "long", locale=self.locale)
+        return said.replace("\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}")  # fonts have that
 
 
 @cache

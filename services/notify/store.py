@@ -150,13 +150,14 @@ async def queued(store: Store, not_these: Iterable[str], limit: int) -> list[Doc
 async def standing(store: Store, event: Event) -> list[State]:
     """How what an event tells of stands at this moment, as far as it is known."""
     found: list[State] = []
-    for folded, name in (
+    places: tuple[tuple[Folded[Any], str], ...] = (
         (matches, "match_id"),
         (pledges, "pledge_id"),
         (needs, "need_id"),
         (partnerships, "partnership_id"),
         (recipients, "member_id"),
-    ):
+    )
+    for folded, name in places:
         key = getattr(event, name, None)
         document = await store[folded.name].find_one({"_id": key}) if key else None
         if document and (state := held(folded, document).state):

@@ -175,7 +175,7 @@ def verification(
 ) -> Written:
     """The mail by which whoever reads an address confirms it; `valid_until` is a moment."""
     said = speech(language)
-    found = {"valid_until": Voice(said, {}, zone).say("valid_until", valid_until)}
+    found = {"valid_until": said.moment(valid_until, zone) if valid_until else None}
     item = _spoken("verification", found, said, link=url)
     return _rendered("letter", said, name, [], None, item=item)
 

@@ -89,28 +89,32 @@ def test_each_party_gets_one_mail_in_its_language_and_a_replay_sends_none(
     until(lambda: notify.db["inbox"].count_documents({}) == len(story))
     assert notify.notices() == []
     notify.publish(members)
-    # need-posted 1, pledge-made 1, match-proposed 2, match-agreed 2, project-started 2 (not SILENT)
-    found = notify.settled(8)
-    print(f"8 notices sent {time.monotonic() - began:.1f} s after the first event")
+    # need-posted 1, pledge-made 1, match-proposed 2, match-agreed 2, project-started 2,
+    # application-received 2 (SILENT has no contact)
+    found = notify.settled(10)
+    print(f"10 notices sent {time.monotonic() - began:.1f} s after the first event")
     assert {n["status"] for n in found} == {"sent"}
 
     mails = messages(stack.addresses.maildir)
     assert Counter((m["X-RcptTo"], m["Content-Language"]) for m in mails) == {
-        ("mayor@irpin.example", "uk"): 4,
-        ("mayor@cascais.example", "en"): 4,
+        ("mayor@irpin.example", "uk"): 5,
+        ("mayor@cascais.example", "en"): 5,
     }
     assert {m["Message-ID"] for m in mails} == {n["message_id"] for n in found}
     assert all(m["Auto-Submitted"] == "auto-generated" and m["References"] for m in mails)
     [mail] = [m for m in mails if str(m["Subject"]).startswith("Запропоновано підтримку")]
+    text, html = mail.iter_parts()
+    assert [text.get_content_type(), html.get_content_type()] == ["text/plain", "text/html"]
+    assert '<html lang="uk"' in html.get_content()
     assert str(mail["Subject"]) == "Запропоновано підтримку: Дитячий садок – Кашкайш"
-    assert "25\N{NO-BREAK SPACE}617\N{NO-BREAK SPACE}250,00 UAH" in mail.get_content()
+    assert "25\N{NO-BREAK SPACE}617\N{NO-BREAK SPACE}250 українських гривень" in text.get_content()
 
     notify.publish([*story, *members, *story])
     handled = len(story) + len(members)
     until(lambda: notify.http.get("/health/progress").json()["inbox"].get("repeated", 0) >= handled)
     time.sleep(1)
-    assert len(messages(stack.addresses.maildir)) == 8
-    assert len(notify.notices()) == 8
+    assert len(messages(stack.addresses.maildir)) == 10
+    assert len(notify.notices()) == 10
 
 
 def test_an_outcome_follows_from_the_queueing_and_notices_can_be_rebuilt(notify: Notify) -> None:

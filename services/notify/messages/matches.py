@@ -26,8 +26,8 @@ MATCHES = {
     ),
     "pledge-expired": Message(
         "Expired: {pledge}",
-        ("The last day of your pledge “{pledge}” has passed: {valid_until}.",),
-        (),
+        ("The last day of your pledge “{pledge}” has passed.",),
+        (("Valid until", "{valid_until}"),),
         (
             "What of it is agreed stands; what was only proposed is released.",
             "You may pledge again at any time.",
