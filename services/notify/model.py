@@ -123,10 +123,10 @@ AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
 }
 """What is told to whom: each event, the parties it is told to, and the message each gets.
 
-Whoever acted is told only by a message of RECEIPTS. Not here are: a need's withdrawal, since whoever
-had a live match is told of its release; and that a need is no longer covered, which only its owner
-can bring about, by amending it: `need-amended` says so (an agreed match ends only with its need).
-What opens again when a proposal is declined, lapses or is released, those messages say.
+Whoever acted is told only by a message of RECEIPTS. Not here are: a need's withdrawal, since
+whoever had a live match is told of its release; and that a need is no longer covered, which only
+its owner can bring about, by amending it: `need-amended` says so (an agreed match ends only with
+its need). What opens again when a proposal is declined, lapses or is released, those messages say.
 """
 
 RECEIPTS = frozenset(

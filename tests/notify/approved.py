@@ -22,6 +22,7 @@ URL = "https://alliance.example"
 UNSUBSCRIBE = f"{URL}/unsubscribe?token=abc&kind=matches"
 GREETED = {"uk": "Олено", "en": "Maria"}
 ZONES = {"uk": "Europe/Kyiv", "en": "Europe/Lisbon"}
+GATHERED = ("need-covered", "partnership-confirmed", "milestone-recorded", "pledge-made")
 FACTS = {
     "notice": ABOUT,
     "recipient": CASCAIS,
@@ -63,7 +64,8 @@ def mails(language: str) -> Iterator[tuple[str, Written]]:
     seen |= {name: letters(event)[0] for name, event in VARIANTS.items()}
     for name, letter in seen.items():
         yield name, wording.write(letter, TITLES, **how)
-    yield "digest", wording.digest(list(seen.values())[9:16], TITLES, **how)
+    gathered = [seen[name] for name in GATHERED]
+    yield "digest", wording.digest(gathered, TITLES, **how)
     yield "digest.one", wording.digest([seen["need-covered"]], TITLES, **how)
     for name in set(OPERATIONS) - {"verification"}:
         zone = ZONES[language]

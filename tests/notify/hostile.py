@@ -11,7 +11,7 @@ from pathlib import Path
 
 from services.notify import mail, wording
 from services.notify.wording import Letter, Written
-from tests.notify.approved import ABOUT, TIME, URL
+from tests.notify.approved import TIME, URL
 from tests.notify.samples import TITLES, declined
 
 NAUGHTY = Path("/work/shared/data/strings/blns.json")
