@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from itertools import islice
 from typing import Literal
 
 from pydantic import Field
@@ -46,7 +47,7 @@ from shared.log import State
 from shared.reading import Reader
 
 NEAREST = 3
-"""Most pledge lines named as the nearest to a requirement line."""
+"""Most ways named to make a requirement line matchable, each with a pledge line."""
 
 ELSEWHERE: frozenset[ReasonCode] = frozenset({"other-kind", "other-category"})
 """Reasons that no change of a pledge takes away: it would be another pledge."""
@@ -55,8 +56,8 @@ Counts = dict[ReasonCode, int]
 
 
 class Near(State):
-    """A pledge line that nearly serves, and all that stands between; `substituting`: money for
-    what is asked in kind."""
+    """A pledge line that nearly serves, and all that stands between; for `alike` pledge lines, it
+    counted, the same does. `substituting`: money for what is asked in kind."""
 
     pledge_id: PledgeId
     pledge_line: LineNumber
@@ -64,6 +65,7 @@ class Near(State):
     available: Amount
     substituting: bool
     reasons: tuple[ReasonCode, ...]
+    alike: int
 
 
 class LineOutlook(State):
@@ -72,7 +74,7 @@ class LineOutlook(State):
     `could_serve` counts those that may, whom the next round decides on; `reasons` counts each
     reason over all open pledge lines, `substituting` over those of money where goods or services
     are asked. A pledge line that fails for several reasons counts in each. `nearest` fail by the
-    fewest, and are of the kind and category that is asked.
+    fewest, one for each way, and are of the kind and category that is asked.
     """
 
     line: LineNumber
@@ -225,22 +227,27 @@ def _line(
 
 
 def _nearest(pairs: Sequence[Judged], market: Market) -> tuple[Near, ...]:
-    """Those that fail by the fewest reasons; of as many, direct first, then as they were made."""
+    """Those that fail by the fewest reasons, one for each way: of as many, direct first, then as
+    they were made."""
     close = [p for p in pairs if not ELSEWHERE & set(p.reasons)]
     close.sort(key=lambda p: (len(p.reasons), p.substituting, p.offer.pledge_id, p.offer.line))
-    return tuple(
-        Near(
-            pledge_id=p.offer.pledge_id,
-            pledge_line=p.offer.line,
-            partner_id=p.offer.partner_id,
-            available=of_minor_units(
-                p.offer.available,
-                market.pledges[p.offer.pledge_id].balance(p.offer.line).line.amount,
-            ),
-            substituting=p.substituting,
-            reasons=p.reasons,
-        )
-        for p in close[:NEAREST]
+    ways: dict[tuple[object, ...], list[Judged]] = {}
+    for pair in close:
+        ways.setdefault((pair.substituting, *pair.reasons), []).append(pair)
+    return tuple(_near(alike, market) for alike in islice(ways.values(), NEAREST))
+
+
+def _near(alike: Sequence[Judged], market: Market) -> Near:
+    offer = alike[0].offer
+    like = market.pledges[offer.pledge_id].balance(offer.line).line.amount
+    return Near(
+        pledge_id=offer.pledge_id,
+        pledge_line=offer.line,
+        partner_id=offer.partner_id,
+        available=of_minor_units(offer.available, like),
+        substituting=alike[0].substituting,
+        reasons=alike[0].reasons,
+        alike=len(alike),
     )
 
 
@@ -281,7 +288,9 @@ def _least_change(line: LineOutlook, names: Names) -> Iterator[Words]:
         yield say("The least change: a pledge of what line {line} asks for.", line=line.line)
     for near in line.nearest:
         yield say(
-            "The least change, for line {pledge_line} of the pledge {pledge}: {changes}.",
+            "The least change, for line {pledge_line} of the pledge {pledge}: {changes}. Pledge "
+            "lines of which this is true: {alike}.",
+            alike=number(near.alike),
             pledge_line=near.pledge_line,
             pledge=names.pledge(near.pledge_id),
             changes=listed(CHANGES[code] for code in near.reasons),

@@ -68,10 +68,9 @@ class Writer:
         known = await uow.find(parties, {"_id": {"$in": sorted(sides)}})
         live = await uow.find(all_matches, {"pledge_id": {"$in": ids}, "live": True})
         self._live = {(m.pledge_id, m.pledge_line, m.need_id, m.need_line) for m in live}
-        for need_id in needs:
-            await uow.lock(requirements, need_id)
-        for party in known:
-            await uow.lock(parties, party.id)
+        await uow.lock(requirements, *needs)
+        if known:
+            await uow.lock(parties, *(party.id for party in known))
 
     def due_since(self, proposal: Proposal) -> Origin:
         """The last event of what a proposal rests on; call after `load`."""

@@ -41,7 +41,7 @@ from shared.worker import Lease, Worker
 AT_ONCE = 200
 """Most proposals, or partners passed over, in one transaction."""
 
-AT_FIRST = 25
+AT_FIRST = 10
 """As many at first: a long transaction loses against members who act on what it rests on."""
 
 Part = Callable[[UnitOfWork], Awaitable[int]]
@@ -89,7 +89,7 @@ def worker(service: Service) -> Worker:
         except StoreBusy:
             at_once = max(at_once // 2, 1)
             return True  # what is left is decided again, as things stand by then
-        at_once = min(at_once * 2, AT_ONCE)
+        at_once = min(at_once + AT_FIRST, AT_ONCE)
         fruitless = "" if proposed else stock.problem_hash
         return proposed > 0
 

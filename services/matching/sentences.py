@@ -17,6 +17,8 @@ from shared.events.ids import NeedId, PledgeId
 from shared.log import State
 from shared.translations import LANGUAGES, translate
 
+QUOTES = {"en": ("“", "”"), "uk": ("«", "»")}
+
 Words = Callable[[str], str]
 """Something in words, once a language is given."""
 
@@ -74,7 +76,13 @@ def amount(value: Amount) -> Words:
         return lambda lang: f"{_grouped(f'{value.amount:,f}', lang)} {value.currency}"
     unit = UNITS.get(value.unit)
     named: Words = unit if unit else lambda language: value.unit
-    return lambda lang: f"{_grouped(f'{value.quantity:,}', lang)} {named(lang)}"
+
+    def words(language: str) -> str:
+        one = value.quantity == 1 and language == "en"
+        name = named(language).removesuffix("s") if one else named(language)
+        return f"{number(value.quantity)(language)} {name}"
+
+    return words
 
 
 def _grouped(digits: str, language: str) -> str:
@@ -97,7 +105,12 @@ class Names:
         if known is None:
             return lambda language: pledge_id
         title = known.title
-        return lambda language: f"“{title.get(language) or next(iter(title.values()))}”"
+
+        def words(language: str) -> str:
+            opened, closed = QUOTES[language]
+            return f"{opened}{title.get(language) or next(iter(title.values()))}{closed}"
+
+        return words
 
     def need(self, need_id: NeedId) -> Words:
         """A need by its id, place and sector."""

@@ -141,7 +141,7 @@ class Market:
     async def _an_authority(self, who: str) -> None:
         mine, r = self._needs[who], self._random
         act = r.choices(
-            ("post", "amend", "withdraw", "answer", "deliver", "propose"), (4, 2, 1, 8, 4, 1)
+            ("post", "amend", "withdraw", "answer", "deliver", "propose"), (4, 2, 1, 8, 4, 4)
         )[0]
         if act == "post" or not mine:
             if body := await self._ask("post need", who, "projects", "/needs", self._a_need(who)):
@@ -162,7 +162,7 @@ class Market:
 
     async def _a_partner(self, who: str) -> None:
         mine, r = self._pledges[who], self._random
-        act = r.choices(("pledge", "amend", "withdraw", "answer", "propose"), (4, 2, 1, 8, 1))[0]
+        act = r.choices(("pledge", "amend", "withdraw", "answer", "propose"), (4, 2, 1, 8, 4))[0]
         if act == "pledge" or not mine:
             if body := await self._ask("pledge", who, "matching", "/pledges", self._a_pledge()):
                 mine.append(body)
@@ -187,10 +187,11 @@ class Market:
         open_: list[Json] = await self._acting.got("matching", path)
         if not open_:
             return
-        match = self._random.choice(open_)
+        waited_for = [m for m in open_ if m["accepted"]]
+        match = self._random.choice(waited_for or open_)
         if act == "deliver":
             body: Json = {"date": "2023-08-31", "scope": "what was asked for"}
-            if self._random.random() < 0.5:
+            if self._random.random() < 0.3:
                 body["amount"] = _part(match["reserved"])
             path = f"/matches/{match['id']}/deliveries"
             await self._ask("deliver", who, "matching", path, body)
@@ -200,20 +201,24 @@ class Market:
             await self._ask("decline", who, "matching", f"/matches/{match['id']}/declines", WHY)
 
     async def _propose(self, who: str) -> None:
-        """One of the other side's lines for one of one's own, whether it fits or not."""
+        """One of the other side's lines for one of one's own, mostly of the same kind of thing."""
         need, pledge = self._any(self._needs, who), self._any(self._pledges, who)
-        if need and pledge:
-            line = self._random.choice(pledge["balances"])["line"]
-            asked = [n for n in need["lines"] if n["kind"] == line["kind"]] or need["lines"]
-            body: Json = WHY | {
-                "pledge_id": pledge["id"],
-                "pledge_line": line["line"],
-                "need_id": need["id"],
-                "need_line": self._random.choice(asked)["line"],
-            }
-            if self._random.random() < 0.5:
-                body["reserved"] = _part(line["amount"])
-            await self._ask("propose", who, "matching", "/matches", body)
+        if not need or not pledge:
+            return
+        lines = [(b["line"], n) for b in pledge["balances"] for n in need["lines"]]
+        alike = [(p, n) for p, n in lines if p.get("category") == n.get("category")]
+        if not alike and self._random.random() < 0.8:
+            return
+        line, asked = self._random.choice(alike or lines)
+        body: Json = WHY | {
+            "pledge_id": pledge["id"],
+            "pledge_line": line["line"],
+            "need_id": need["id"],
+            "need_line": asked["line"],
+        }
+        if self._random.random() < 0.3:
+            body["reserved"] = _part(line["amount"])
+        await self._ask("propose", who, "matching", "/matches", body)
 
     # --- what they ask for and offer ------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Why a match was proposed: every code has its words, and sentences say what the data says."""
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -35,13 +35,11 @@ EURO_RATES = {"PLN": "4.6590", "UAH": "30.8940"}
 
 def explain(story: Story, match: Match) -> Explained:
     """A match's explanation, of all that the story knows."""
-    known = story.states
-    rates = list(known["rates"].values())
+    known: Any = story.states
+    recorded = list(known["rates"].values())
+    names = Names(known["pledges"], known["requirements"])
     return explained(
-        match,
-        known["rounds"].get(match.round_id),
-        rates[-1] if rates else None,
-        Names(known["pledges"], known["requirements"]),
+        match, known["rounds"].get(match.round_id), recorded[-1] if recorded else None, names
     )
 
 
@@ -84,7 +82,8 @@ def test_explanation_names_the_round_and_what_it_had_seen() -> None:
     story.irpin_asks(funding(1, "500000.00"))
     story.pledges(CASCAIS, funding(1, "500000.00"))
     (match,) = story.round()
-    decision = story.states["rounds"][match.round_id].decision
+    rounds: Any = story.states["rounds"]
+    decision = rounds[match.round_id].decision
     found = explain(story, match)
     assert found.round is not None
     assert found.round.seen == decision.seen

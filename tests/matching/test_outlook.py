@@ -9,9 +9,8 @@ from services.matching.market import Market
 from services.matching.matches import Coverage, CoveredLine
 from services.matching.model import Pledge
 from services.matching.outlook import NEAREST, Outlook, outlook
-from shared.events.ids import NeedId
 from shared.events.matching import Earmark
-from tests.given import funding, goods, numbered
+from tests.given import funding, goods
 from tests.matching.samples import CASCAIS, a_match, a_need, a_pledge, after, rates
 
 TODAY = date(2023, 9, 1)
@@ -138,9 +137,23 @@ def test_covered_line_of_a_need_is_not_looked_at() -> None:
     assert "Line 1 is covered." in found.sentences.en
 
 
-def test_many_pledges_name_a_few_that_are_near() -> None:
-    """An outlook stays short, the first made first."""
+def test_many_pledges_that_fail_alike_are_one_way() -> None:
+    """An outlook stays short: the first that was made, and how many are like it."""
     old = [a_pledge(funding(1, "1.00"), number=n, valid_until="2023-08-31") for n in range(1, 9)]
     found = look(a_need(funding(1, "100.00")), *reversed(old))
-    assert [n.pledge_id for n in found.lines[0].nearest] == [p.id for p in old[:NEAREST]]
-    assert found.need_id == numbered(NeedId, 1)
+    assert [(n.pledge_id, n.alike) for n in found.lines[0].nearest] == [(old[0].id, 8)]
+    assert len(found.sentences.en) == len(found.sentences.uk) == 4
+
+
+def test_no_more_ways_are_named_than_a_few() -> None:
+    """Each way is another set of reasons; the fewest first."""
+    sectors, late = Earmark(sectors=("health",)), "2023-08-31"
+    found = look(
+        a_need(funding(1, "100.00")),
+        a_pledge(funding(1, "1.00"), number=1, valid_until=late, earmark=sectors),
+        a_pledge(funding(1, "1.00"), number=2, valid_until=late),
+        a_pledge(funding(1, "1.00"), number=3, earmark=sectors),
+        a_pledge(funding(1, "1.00", "PLN"), number=4),
+    )
+    nearest = found.lines[0].nearest
+    assert [len(n.reasons) for n in nearest] == [1] * NEAREST

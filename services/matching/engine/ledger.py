@@ -38,20 +38,20 @@ class Ledger:
             else factor(a.measure, a.unit)
             for a in rows.asks
         ]
-        self._count()
-
-    def _count(self) -> None:
-        """What is free, in common units."""
         self.supply = np.array([self.offered(r, v) for r, v in enumerate(self.available)], np.int64)
         self.demand = np.array([self.asked(r, v) for r, v in enumerate(self.uncovered)], np.int64)
 
     def offered(self, row: int, amount: int) -> int:
         """A pledge line's amount in common units."""
+        if not amount:
+            return 0
         factor = self._offer_factor[row]
         return min(LIMIT, amount * factor.numerator // factor.denominator)
 
     def asked(self, row: int, amount: int) -> int:
         """A requirement line's amount in common units."""
+        if not amount:
+            return 0
         factor = self._ask_factor[row]
         return min(LIMIT, amount * factor.numerator // factor.denominator)
 
@@ -143,9 +143,14 @@ class Ledger:
 
     def freeze(self, available: list[int], uncovered: list[int]) -> None:
         """What displaced proposals left over is for the next round: free is only what was."""
-        self.available = [min(pair) for pair in zip(self.available, available, strict=True)]
-        self.uncovered = [min(pair) for pair in zip(self.uncovered, uncovered, strict=True)]
-        self._count()
+        for row, before in enumerate(available):
+            if self.available[row] > before:
+                self.available[row] = before
+                self.supply[row] = self.offered(row, before)
+        for row, before in enumerate(uncovered):
+            if self.uncovered[row] > before:
+                self.uncovered[row] = before
+                self.demand[row] = self.asked(row, before)
 
     def free(self, offer: int, reserved: int, ask: int, covers: int) -> None:
         """Give back what a displaced proposal held."""
