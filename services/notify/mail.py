@@ -86,8 +86,8 @@ def compose(
     if unsubscribe_url:
         message["List-Unsubscribe"] = f"<{_address(unsubscribe_url)}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message.set_content(written.text)
-    message.add_alternative(written.html, subtype="html")
+    message.set_content(written.text, cte="base64")  # twice as fast as quoted-printable
+    message.add_alternative(written.html, subtype="html", cte="base64")
     message["Content-Language"] = language
     return message
 

@@ -155,7 +155,7 @@ class Sender:
         if facts is None:
             return self._wait(queued)
         event = read_event(facts)
-        standing = await store.standing(self._store, event)
+        standing = (await store.standing(self._store, {notice.about: event}))[notice.about]
         if model.superseded(notice, *standing):
             return _failed(notice, "superseded", 0)
         contact = await vault.look_up(self._store, notice.contact_ref)

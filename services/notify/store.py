@@ -1,6 +1,6 @@
 """Collections of notify, which event changes which document, and what is beside the log."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -147,9 +147,8 @@ async def queued(store: Store, not_these: Iterable[str], limit: int) -> list[Doc
     return await store[notices.name].find(query).sort("last_event", 1).limit(limit).to_list(None)
 
 
-async def standing(store: Store, event: Event) -> list[State]:
-    """How what an event tells of stands at this moment, as far as it is known."""
-    found: list[State] = []
+async def standing(store: Store, events: Mapping[str, Event]) -> dict[str, list[State]]:
+    """How what each event tells of stands at this moment, as far as it is known; by their keys."""
     places: tuple[tuple[Folded[Any], str], ...] = (
         (matches, "match_id"),
         (pledges, "pledge_id"),
@@ -157,11 +156,15 @@ async def standing(store: Store, event: Event) -> list[State]:
         (partnerships, "partnership_id"),
         (recipients, "member_id"),
     )
+    found: dict[str, list[State]] = {key: [] for key in events}
     for folded, name in places:
-        key = getattr(event, name, None)
-        document = await store[folded.name].find_one({"_id": key}) if key else None
-        if document and (state := held(folded, document).state):
-            found.append(state)
+        wanted = {key: str(named) for key, e in events.items() if (named := getattr(e, name, None))}
+        query = {"_id": {"$in": sorted(set(wanted.values()))}}
+        documents = await store[folded.name].find(query).to_list(None) if wanted else []
+        states = {d["_id"]: held(folded, d).state for d in documents}
+        for key, named in wanted.items():
+            if state := states.get(named):
+                found[key].append(state)
     return found
 
 

@@ -6,6 +6,7 @@ from there only: what a member wrote is a value, put in once, and escaped in HTM
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from string import Formatter
 from typing import Any, NamedTuple
 
@@ -294,8 +295,9 @@ def _given(text: str, found: Mapping[str, Said]) -> bool:
     return all(found.get(name) is not None for name in _fields(text))
 
 
-def _fields(text: str) -> list[str]:
-    return [name for _, name, _, _ in Formatter().parse(text) if name]
+@cache
+def _fields(text: str) -> tuple[str, ...]:
+    return tuple(name for _, name, _, _ in Formatter().parse(text) if name)
 
 
 def _texts(form: Message) -> list[str]:
