@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from pymongo import IndexModel
 
 from services.notify.delivery import Bundle, Parcel
-from shared.events.ids import Id
+from shared.events.ids import Id, NoticeId
 from shared.events.notify import Channel
 from shared.mongo import Session, Store
 
@@ -44,8 +44,8 @@ class Attempt(NamedTuple):
     """An attempt that is noted; `numbers` and `uncertain` by notice, with those before it."""
 
     ids: tuple[AttemptId, ...]
-    numbers: dict[str, int]
-    uncertain: dict[str, int]
+    numbers: dict[NoticeId, int]
+    uncertain: dict[NoticeId, int]
 
 
 async def so_far(store: Store, bundles: Iterable[Bundle]) -> dict[str, SoFar]:

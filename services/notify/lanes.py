@@ -7,13 +7,13 @@ half is never kept waiting by a destination that does not answer.
 """
 
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 LONGEST_PAUSE = 900.0
 
-T = TypeVar("T", bound=Hashable)
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -52,11 +52,6 @@ class Lanes(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._lanes)
-
-    @property
-    def waiting(self) -> int:
-        """How much waits in all lanes."""
-        return sum(len(lane.waiting) for lane in self._lanes.values())
 
     def full(self, name: str, now: float) -> bool:
         """Whether nothing more is to be put into a lane now."""
@@ -122,6 +117,11 @@ class Lanes(Generic[T]):
             if lane.waiting and lane.busy < self._width
         ]
         return min(moments, default=None)
+
+    def empty(self) -> None:
+        """Nothing waits any more."""
+        for lane in self._lanes.values():
+            lane.waiting.clear()
 
     def forget_idle(self, now: float) -> None:
         """Drop the lanes of which nothing need be remembered."""

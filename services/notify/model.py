@@ -242,8 +242,8 @@ def evolve_notice(notice: Notice | None, event: object) -> Notice:
             return Notice(id=e.notice_id, **e.model_dump(exclude={"notice_id"}))
         case Notice(status="queued"), NoticeSent() as e:
             sent = {"language": e.language, "message_id": e.message_id}
-            sent |= {"attempts": e.attempts, "uncertain": e.uncertain}
-            return notice.model_copy(update={"status": "sent", **sent})
+            made = {"attempts": e.attempts, "uncertain": e.uncertain}
+            return notice.model_copy(update={"status": "sent", **sent, **made})
         case Notice(status="queued"), NoticeFailed() as e:
             failed = {"reason": e.reason, "attempts": e.attempts}
             return notice.model_copy(update={"status": "failed", **failed})
