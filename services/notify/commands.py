@@ -1,13 +1,16 @@
 """Commands of notify: load, decide, commit."""
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from services.notify import model, store, vault
+from services.notify import attempts, model, store, vault
+from services.notify.attempts import AttemptId
+from services.notify.delivery import Queued
 from services.notify.model import Recipient
 from services.notify.store import needs, notices, recipients
-from shared import telemetry
+from shared import crash, telemetry
 from shared.actor import Command
 from shared.events.facts import Line1
 from shared.events.ids import ContactRef, MemberId
@@ -24,6 +27,14 @@ class SetContact(Command):
     name_for_greeting: Line1 | None = Field(None, repr=False)
     language: Literal["uk", "en"]
     timezone: str = "Europe/Kyiv"
+
+
+class Closing(NamedTuple):
+    """What became of a queued notice, and the attempts that ended with it."""
+
+    queued: Queued
+    outcome: NoticeSent | NoticeFailed
+    attempts: tuple[AttemptId, ...] = ()
 
 
 async def set_contact(ref: ContactRef, command: SetContact, uow: UnitOfWork) -> None:
@@ -79,9 +90,21 @@ async def close(outcome: NoticeSent | NoticeFailed, uow: UnitOfWork) -> None:
     notice = await uow.require(notices, outcome.notice_id)
     if notice.status == "queued":
         await uow.record(notices, outcome)
-        if outcome.attempts > 1:
-            attempts = uow.store[store.ATTEMPTS]
-            await attempts.delete_one({"_id": outcome.notice_id}, session=uow.session)
+
+
+async def close_all(closings: Sequence[Closing], uow: UnitOfWork) -> None:
+    """Record what became of many notices, each because it was queued, and how the attempts ended
+    by which they were sent."""
+    await uow.preload(closing.outcome for closing in closings)
+    for closing in closings:
+        uow.because(closing.queued.cause)
+        with telemetry.span("close notice", parent=closing.queued.entry.traceparent):
+            await close(closing.outcome, uow)
+    taken = [a for c in closings if isinstance(c.outcome, NoticeSent) for a in c.attempts]
+    if taken:
+        await attempts.close(uow.store, taken, "taken", session=uow.session)
+    await uow.flush()
+    crash.point("before-outcome-commit")
 
 
 async def _queue(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfWork) -> None:

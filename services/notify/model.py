@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-from shared.events.facts import Language, LocalisedText, Side
+from shared.events.facts import Language, LocalisedText, Moment, Side
 from shared.events.ids import (
     ContactRef,
     MatchId,
@@ -251,10 +251,12 @@ class Notice(State):
     about: str
     about_type: str
     thread: str
+    not_before: Moment | None = None
     status: Literal["queued", "sent", "failed"] = "queued"
     language: Language | None = None
     message_id: str | None = None
     attempts: int | None = None
+    uncertain: int | None = None
     reason: FailureReason | None = None
 
 
@@ -334,8 +336,9 @@ def evolve_notice(notice: Notice | None, event: object) -> Notice:
         case None, NoticeQueued() as e:
             return Notice(id=e.notice_id, **e.model_dump(exclude={"notice_id"}))
         case Notice(status="queued"), NoticeSent() as e:
-            sent = {"language": e.language, "message_id": e.message_id, "attempts": e.attempts}
-            return notice.model_copy(update={"status": "sent", **sent})
+            sent = {"language": e.language, "message_id": e.message_id}
+            made = {"attempts": e.attempts, "uncertain": e.uncertain}
+            return notice.model_copy(update={"status": "sent", **sent, **made})
         case Notice(status="queued"), NoticeFailed() as e:
             failed = {"reason": e.reason, "attempts": e.attempts}
             return notice.model_copy(update={"status": "failed", **failed})

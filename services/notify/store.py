@@ -6,9 +6,11 @@ from typing import Any
 
 from pymongo import IndexModel
 
-from services.notify import model
+from services.notify import attempts, model
+from services.notify.attempts import ATTEMPTS
 from services.notify.model import Match, Need, Notice, Partnership, Pledge, Recipient
 from shared.events.envelope import Envelope
+from shared.events.ids import MemberId
 from shared.events.matching import (
     MatchAgreed,
     MatchDeclined,
@@ -36,7 +38,7 @@ from shared.events.projects import (
     ProjectStarted,
 )
 from shared.events.registry import Event
-from shared.log import Folded, Records, State, held
+from shared.log import LOG, Folded, Records, State, envelope, held
 from shared.mongo import Session, Store
 
 notices = Folded(
@@ -44,7 +46,10 @@ notices = Folded(
     Notice,
     model.evolve_notice,
     {NoticeQueued: "notice_id", NoticeSent: "notice_id", NoticeFailed: "notice_id"},
-    [IndexModel([("status", 1), ("last_event", 1)]), IndexModel([("recipient_id", 1), ("_id", 1)])],
+    [
+        IndexModel([("status", 1), ("not_before", 1), ("last_event", 1)]),
+        IndexModel([("recipient_id", 1), ("_id", 1)]),
+    ],
 )
 
 recipients = Folded(
@@ -93,9 +98,6 @@ FACTS = "facts"
 AWAITED = "awaited"
 """What is to be told to a member whose application has not been read yet, by the member's id."""
 
-ATTEMPTS = "attempts"
-"""How often a notice that is still queued was tried, and failed for the time being."""
-
 RECORDS = Records(
     "notify",
     notices,
@@ -105,6 +107,7 @@ RECORDS = Records(
     pledges,
     matches,
     plain=("contacts", FACTS, AWAITED, ATTEMPTS),
+    plain_indexes={ATTEMPTS: attempts.INDEXES},
 )
 
 Document = dict[str, Any]
@@ -116,10 +119,10 @@ async def keep_facts(store: Store, session: Session, event: Envelope) -> None:
     await store[FACTS].replace_one({"_id": event.id}, entry, upsert=True, session=session)
 
 
-async def facts(store: Store, about: str) -> Envelope | None:
-    """The event that a notice tells of."""
-    found = await store[FACTS].find_one({"_id": about}, {"_id": 0})
-    return Envelope(**found) if found else None
+async def facts(store: Store, about: Iterable[str]) -> dict[str, Envelope]:
+    """The events that notices tell of, by id, as far as they are known."""
+    found = store[FACTS].find({"_id": {"$in": list(about)}})
+    return {d.pop("_id"): Envelope(**d) for d in await found.to_list(None)}
 
 
 async def await_member(store: Store, session: Session, member: str, waiting: Document) -> None:
@@ -141,9 +144,37 @@ async def awaited(store: Store, session: Session, member: str) -> list[Document]
     return list(found["waiting"]) if found else []
 
 
-async def queued(store: Store, not_these: Iterable[str], limit: int) -> list[Document]:
-    """The documents of queued notices, first queued first."""
-    query = {"status": "queued", "_id": {"$nin": list(not_these)}}
+async def due(
+    store: Store,
+    channel: str,
+    now: str,
+    *,
+    not_these: Iterable[str] = (),
+    not_to: Iterable[str] = (),
+    limit: int = 1,
+) -> list[Document]:
+    """The documents of queued notices that may be sent at this moment, first queued first; those
+    that had to wait for their time come after.
+
+    `not_these` are notices, `not_to` contacts.
+    """
+    query: Document = {"status": "queued", "channel": channel}
+    if these := list(not_these):
+        query["_id"] = {"$nin": these}
+    if contacts := list(not_to):
+        query["contact_ref"] = {"$nin": contacts}
+    found: list[Document] = []
+    for when in (None, {"$gt": "", "$lte": now}):
+        if left := limit - len(found):
+            cursor = store[notices.name].find(query | {"not_before": when})
+            cursor = cursor.sort([("not_before", 1), ("last_event", 1)]).limit(left)
+            found += await cursor.to_list(None)
+    return found
+
+
+async def together(store: Store, contact_ref: str, not_before: str, limit: int) -> list[Document]:
+    """The documents of all queued notices to a contact whose time comes together."""
+    query = {"status": "queued", "not_before": not_before, "contact_ref": contact_ref}
     return await store[notices.name].find(query).sort("last_event", 1).limit(limit).to_list(None)
 
 
@@ -166,6 +197,18 @@ async def standing(store: Store, events: Mapping[str, Event]) -> dict[str, list[
             if state := states.get(named):
                 found[key].append(state)
     return found
+
+
+async def entries(store: Store, ids: Iterable[str]) -> dict[str, Envelope]:
+    """Events of our own log, by id."""
+    found = store[LOG].find({"_id": {"$in": list(ids)}})
+    return {d["_id"]: envelope(RECORDS.service, d) for d in await found.to_list(None)}
+
+
+async def donors(store: Store, need_ids: Iterable[str]) -> dict[str, tuple[MemberId, ...]]:
+    """The donors of needs' projects, by the need's id."""
+    found = store[needs.name].find({"_id": {"$in": list(need_ids)}}, {"donors": 1})
+    return {d["_id"]: tuple(d.get("donors", ())) for d in await found.to_list(None)}
 
 
 async def titles(store: Store, ids: Iterable[str]) -> dict[str, dict[str, str]]:

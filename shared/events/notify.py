@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared.events.facts import Language
+from shared.events.facts import Language, Moment
 from shared.events.ids import ContactRef, MemberId, NoticeId
 from shared.events.registry import Event
 
@@ -15,7 +15,8 @@ FailureReason = Literal["no-address", "address-refused", "message-refused", "sup
 class NoticeQueued(Event, type="notice-queued", version=1, owner="notify", subject="notice_id"):
     """It was decided to tell one recipient about one event. Subject: the notice's id.
 
-    No text and no address: `message` names the template, `about` the event it tells of.
+    No text and no address: `message` names the template, `about` the event it tells of. It is not
+    sent before `not_before`.
     """
 
     notice_id: NoticeId
@@ -26,10 +27,15 @@ class NoticeQueued(Event, type="notice-queued", version=1, owner="notify", subje
     about: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     about_type: str
     thread: str
+    not_before: Moment | None = None
 
 
 class NoticeSent(Event, type="notice-sent", version=1, owner="notify", subject="notice_id"):
-    """The mail server took the message. Subject: the notice's id."""
+    """The mail server took the message. Subject: the notice's id.
+
+    `uncertain` of the attempts ended without our knowing how: each may have brought the message,
+    too, under the same `message_id`.
+    """
 
     notice_id: NoticeId
     recipient_id: MemberId
@@ -38,6 +44,7 @@ class NoticeSent(Event, type="notice-sent", version=1, owner="notify", subject="
     language: Language
     message_id: str
     attempts: Annotated[int, Field(ge=1)]
+    uncertain: Annotated[int, Field(ge=1)] | None = None
 
 
 class NoticeFailed(Event, type="notice-failed", version=1, owner="notify", subject="notice_id"):
