@@ -160,8 +160,14 @@ class Ledger:
 
     def restore(self, available: list[int], uncovered: list[int]) -> None:
         """As if nothing had been taken or given back since."""
-        self.available, self.uncovered = available.copy(), uncovered.copy()
-        self._count()
+        for row, before in enumerate(available):
+            if self.available[row] != before:
+                self.available[row] = before
+                self.supply[row] = self.offered(row, before)
+        for row, before in enumerate(uncovered):
+            if self.uncovered[row] != before:
+                self.uncovered[row] = before
+                self.demand[row] = self.asked(row, before)
 
     def free(self, offer: int, reserved: int, ask: int, covers: int) -> None:
         """Give back what a displaced proposal held."""
