@@ -8,11 +8,13 @@ from services.notify import commands
 from services.notify.commands import SetContact
 from services.notify.model import Notice
 from services.notify.store import notices
+from services.notify.webhooks import api as webhooks
 from shared.events.ids import ContactRef, MemberId, NoticeId
 from shared.http import Act, CommandRoute
 from shared.reading import Lists, Reads
 
 router = APIRouter(route_class=CommandRoute, tags=["notify"])
+router.routes.extend(webhooks.router.routes)
 
 
 @router.put("/contacts/{contact_ref}", status_code=204)

@@ -5,6 +5,7 @@ from services.notify.examples import EXAMPLES
 from services.notify.handlers import on
 from services.notify.settings import NotifySettings
 from services.notify.store import RECORDS
+from services.notify.webhooks import courier
 from shared.service import Service
 
 app = Service(
@@ -15,5 +16,5 @@ app = Service(
     routers=[api.router],
     examples=EXAMPLES,
     on=on,
-    workers=[sender.worker],
+    workers=[sender.worker, courier.worker],
 ).app

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from services.notify import model, store, vault
 from services.notify.model import Recipient
-from services.notify.store import needs, notices, recipients
+from services.notify.store import needs, notices, recipients, webhooks
+from services.notify.webhooks.model import wants
 from shared import telemetry
 from shared.actor import Command
 from shared.events.facts import Line1
@@ -79,6 +80,26 @@ async def close(outcome: NoticeSent | NoticeFailed, uow: UnitOfWork) -> None:
 
 
 async def _queue(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfWork) -> None:
+    """Queue what a recipient is told, for each place where it wants to be told."""
+    await queue_mail(recipient, waiting, uow)
+    kind = model.KIND_OF[waiting["message"]]
+    for webhook in await uow.find(webhooks, {"member_id": recipient.id, "status": "enabled"}):
+        new_id = model.notice_id(waiting["about"], recipient.id, waiting["message"], webhook.id)
+        if not wants(webhook, kind) or await uow.get(notices, new_id) is not None:
+            continue
+        queued = NoticeQueued(
+            notice_id=new_id,
+            recipient_id=recipient.id,
+            webhook_id=webhook.id,
+            channel="webhook",
+            **waiting,
+        )
+        await uow.record(notices, queued)
+        telemetry.notices.add(1, {"outcome": "queued"})
+
+
+async def queue_mail(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfWork) -> None:
+    """Queue a mail to a recipient, if it has a contact."""
     if recipient.contact_ref is None:
         telemetry.notices.add(1, {"outcome": "no-contact"})
         return

@@ -286,6 +286,15 @@ ENGLISH = Speech(
                 "It stays available for the next round; nothing is left for you to do.",
             ),
         ),
+        "webhook-disabled": Template(
+            "Your webhook was disabled",
+            (
+                "A webhook of {member} gets nothing more: {cause}.",
+                "What it was to be told meanwhile is not lost: when its server works again, enable "
+                "the webhook and have the notices sent once more.",
+                "Webhook: {webhook}",
+            ),
+        ),
     },
     to_do={
         "proposed": "Please accept or decline it.",
@@ -330,6 +339,8 @@ ENGLISH = Speech(
         "used-for-others": "your pledge was used for other needs",
         "covered-by-others": "others cover the need in full",
         "decision": "one side decided so",
+        "gone": "its server answered that it is gone for good (410)",
+        "failing": "its server has taken nothing for long",
     },
     units={"piece": "pieces", "person-day": "person-days", "set": "sets"},
     months=(

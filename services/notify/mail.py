@@ -19,6 +19,7 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
+from services.notify.delivery import AddressRefused, MessageRefused, ServerAway, TryLater
 from services.notify.settings import NotifySettings
 from services.notify.wording import one_line
 
@@ -26,30 +27,6 @@ IDLE_SECONDS = 20.0
 """A connection that was idle for so long is closed; for a quarter of it, asked whether it lives."""
 
 _WANTS_LOGIN = (530, 535, 538)
-
-
-class NotHandedOver(Exception):
-    """The mail server did not take the message; `code` is its answer, None where there was none."""
-
-    def __init__(self, code: int | None = None) -> None:
-        super().__init__(f"SMTP {code}" if code else "no answer")
-        self.code = code
-
-
-class AddressRefused(NotHandedOver):
-    """The server refuses this recipient for good."""
-
-
-class MessageRefused(NotHandedOver):
-    """The server refuses this message for good."""
-
-
-class TryLater(NotHandedOver):
-    """Not now; another message may have more luck."""
-
-
-class ServerAway(TryLater):
-    """No message has more luck now: the server is out of reach, or refuses us."""
 
 
 def message_id(local: str, mail_from: str) -> str:

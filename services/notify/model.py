@@ -5,7 +5,15 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from shared.events.facts import Language, LocalisedText, Side
-from shared.events.ids import ContactRef, MatchId, MemberId, NeedId, NoticeId, PledgeId
+from shared.events.ids import (
+    ContactRef,
+    MatchId,
+    MemberId,
+    NeedId,
+    NoticeId,
+    PledgeId,
+    WebhookId,
+)
 from shared.events.matching import (
     ContributionDelivered,
     MatchAgreed,
@@ -32,7 +40,16 @@ from shared.events.members import (
     PartnershipDeclared,
     PartnershipEnded,
 )
-from shared.events.notify import Channel, FailureReason, NoticeFailed, NoticeQueued, NoticeSent
+from shared.events.notify import (
+    Channel,
+    FailureReason,
+    Kind,
+    NoticeFailed,
+    NoticeQueued,
+    NoticeRequeued,
+    NoticeSent,
+    WebhookDisabled,
+)
 from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
@@ -103,6 +120,7 @@ AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
         ("partner", "contribution-delivered"),
     ),
     NeedCovered: (("authority", "need-covered"),),
+    WebhookDisabled: (("member", "webhook-disabled"),),
 }
 """What is told to whom: each event, the parties it is told to, and the message each gets.
 
@@ -111,6 +129,25 @@ not here: whoever had a live match is told of its release.
 """
 
 MESSAGES = tuple(dict.fromkeys(message for rows in AUDIENCE.values() for _, message in rows))
+
+_KIND_OF_EVENT: dict[str, Kind] = {
+    "member": "membership",
+    "partnership": "partnerships",
+    "need": "needs",
+    "milestone": "projects",
+    "project": "projects",
+    "completion": "projects",
+    "pledge": "matches",
+    "match": "matches",
+    "contribution": "matches",
+    "webhook": "operations",
+}
+KIND_OF: dict[str, Kind] = {
+    message: _KIND_OF_EVENT[event.type.partition("-")[0]]
+    for event, rows in AUDIENCE.items()
+    for _, message in rows
+}
+"""The kind of each message."""
 
 _WHO: dict[Party, Callable[[Any, Sequence[MemberId]], Iterable[MemberId | None]]] = {
     "authority": lambda event, donors: [event.authority_id],
@@ -187,7 +224,8 @@ class Notice(State):
 
     id: NoticeId
     recipient_id: MemberId
-    contact_ref: ContactRef
+    contact_ref: ContactRef | None = None
+    webhook_id: WebhookId | None = None
     channel: Channel
     message: str
     about: str
@@ -218,9 +256,13 @@ def thread(event: Event) -> str:
     return event.subject
 
 
-def notice_id(about: str, recipient_id: str, message: str) -> NoticeId:
-    """The same decision has the same id, so that it can't be taken twice."""
-    return NoticeId(str(uuid5(NAMESPACE_URL, f"alliance:{about}:{recipient_id}:{message}")))
+def notice_id(about: str, recipient_id: str, message: str, destination: str = "") -> NoticeId:
+    """The same decision has the same id, so that it can't be taken twice.
+
+    `destination` is a webhook's id; mail has none.
+    """
+    decision = ":".join(filter(None, ("alliance", about, recipient_id, message, destination)))
+    return NoticeId(str(uuid5(NAMESPACE_URL, decision)))
 
 
 def superseded(notice: Notice, match: Match | None) -> bool:
@@ -244,6 +286,9 @@ def evolve_notice(notice: Notice | None, event: object) -> Notice:
         case Notice(status="queued"), NoticeFailed() as e:
             failed = {"reason": e.reason, "attempts": e.attempts}
             return notice.model_copy(update={"status": "failed", **failed})
+        case Notice(status="sent" | "failed"), NoticeRequeued():
+            outcome = dict.fromkeys(("language", "message_id", "attempts", "reason"))
+            return notice.model_copy(update={"status": "queued", **outcome})
     raise TypeError(f"{event!r} cannot follow {notice!r}")
 
 

@@ -16,7 +16,8 @@ from opentelemetry.trace import SpanKind
 from pymongo import ReturnDocument
 
 from services.notify import commands, mail, model, store, vault, wording
-from services.notify.mail import AddressRefused, Mailer, MessageRefused, NotHandedOver, ServerAway
+from services.notify.delivery import AddressRefused, MessageRefused, NotHandedOver, ServerAway
+from services.notify.mail import Mailer
 from services.notify.model import Notice
 from services.notify.settings import NotifySettings
 from services.notify.vault import Contact
@@ -24,7 +25,6 @@ from services.notify.wording import Letter, Titles
 from shared import telemetry
 from shared.actor import Cause
 from shared.events import Envelope, Event, read_event
-from shared.events.ids import MatchId
 from shared.events.notify import FailureReason, NoticeFailed, NoticeSent
 from shared.log import LOG, envelope, held
 from shared.mongo import is_away
@@ -157,10 +157,10 @@ class Sender:
             return self._wait(queued)
         event = read_event(facts)
         match_id = getattr(event, "match_id", None)
-        match = await self._match(match_id) if match_id else None
+        match = await store.match(self._store, match_id) if match_id else None
         if model.superseded(notice, match):
             return _failed(notice, "superseded", 0)
-        contact = await vault.look_up(self._store, notice.contact_ref)
+        contact = await vault.look_up(self._store, notice.contact_ref or "")
         if contact is None:
             return _failed(notice, "no-address", 0)
         named = wording.named(event)
@@ -248,10 +248,6 @@ class Sender:
             return _failed(queued.notice, "gave-up", 0)
         self._later[queued.notice.id] = asyncio.get_running_loop().time() + 1.0
         return None
-
-    async def _match(self, match_id: MatchId) -> model.Match | None:
-        document = await self._store[store.matches.name].find_one({"_id": match_id})
-        return held(store.matches, document).state if document else None
 
     async def _party(self, event: Event, notice: Notice) -> model.Party | None:
         need = await self._store[store.needs.name].find_one({"_id": event.subject}) or {}

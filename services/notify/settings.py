@@ -35,6 +35,32 @@ class NotifySettings(Settings):
         Field(ge=0, description="How long a notice waits for names and titles still on their way."),
     ] = 60.0
 
+    webhooks_allow_loopback: Annotated[
+        bool, Field(description="Webhooks may be on this machine, over http too; for local stacks.")
+    ] = False
+    webhook_timeout_seconds: Annotated[
+        float, Field(gt=0, description="How long one hand-over to a webhook takes at most.")
+    ] = 10.0
+    webhook_retry_seconds: Annotated[
+        float,
+        Field(gt=0, description="Pause before the second attempt; each is four times the last."),
+    ] = 5.0
+    webhook_longest_pause_seconds: Annotated[
+        float, Field(gt=0, description="The longest pause between two attempts.")
+    ] = 8 * 3600.0
+    webhook_give_up_seconds: Annotated[
+        float, Field(gt=0, description="A webhook's notice older than this is tried no more.")
+    ] = 4 * 86_400.0
+    webhook_disable_seconds: Annotated[
+        float, Field(gt=0, description="A webhook that takes nothing for so long is disabled …")
+    ] = 3 * 86_400.0
+    webhook_disable_attempts: Annotated[
+        int, Field(ge=1, description="… when so many attempts failed in a row, too.")
+    ] = 10
+    webhooks_at_once: Annotated[
+        int, Field(ge=1, description="Most webhooks that are spoken to at the same time.")
+    ] = 20
+
     @field_validator("mail_from")
     @classmethod
     def _has_an_address(cls, given: str) -> str:

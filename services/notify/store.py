@@ -8,6 +8,9 @@ from pymongo import IndexModel
 
 from services.notify import model
 from services.notify.model import Match, Need, Notice, Pledge, Recipient
+from services.notify.webhooks.attempts import DELIVERIES, INDEXES
+from services.notify.webhooks.endpoints import ENDPOINTS
+from services.notify.webhooks.model import Webhook, evolve_webhook
 from shared.events.envelope import Envelope
 from shared.events.matching import (
     MatchAgreed,
@@ -18,17 +21,35 @@ from shared.events.matching import (
     PledgeMade,
 )
 from shared.events.members import MemberApplied
-from shared.events.notify import NoticeFailed, NoticeQueued, NoticeSent
+from shared.events.notify import (
+    NoticeFailed,
+    NoticeQueued,
+    NoticeRequeued,
+    NoticeSent,
+    WebhookDisabled,
+    WebhookEnabled,
+    WebhookRegistered,
+    WebhookRemoved,
+    WebhookSecretRotated,
+)
 from shared.events.projects import NeedPosted, ProjectStarted
-from shared.log import Folded, Records
+from shared.log import LOG, Folded, Records, envelope, held
 from shared.mongo import Session, Store
 
 notices = Folded(
     "notices",
     Notice,
     model.evolve_notice,
-    {NoticeQueued: "notice_id", NoticeSent: "notice_id", NoticeFailed: "notice_id"},
-    [IndexModel([("status", 1), ("last_event", 1)]), IndexModel([("recipient_id", 1), ("_id", 1)])],
+    dict.fromkeys((NoticeQueued, NoticeSent, NoticeFailed, NoticeRequeued), "notice_id"),
+    [
+        IndexModel([("status", 1), ("last_event", 1)]),
+        IndexModel([("recipient_id", 1), ("_id", 1)]),
+        IndexModel(
+            [("webhook_id", 1), ("last_event", 1)],
+            name="queued for a webhook",
+            partialFilterExpression={"status": "queued", "channel": "webhook"},
+        ),
+    ],
 )
 
 recipients = Folded("recipients", Recipient, model.evolve_recipient, {MemberApplied: "member_id"})
@@ -53,6 +74,24 @@ FACTS = "facts"
 AWAITED = "awaited"
 """What is to be told to a member whose application has not been read yet, by the member's id."""
 
+webhooks = Folded(
+    "webhooks",
+    Webhook,
+    evolve_webhook,
+    dict.fromkeys(
+        (
+            WebhookRegistered,
+            WebhookDisabled,
+            WebhookEnabled,
+            WebhookRemoved,
+            WebhookSecretRotated,
+        ),
+        "webhook_id",
+    ),
+    [IndexModel([("member_id", 1), ("_id", 1)])],
+    begins=(WebhookRegistered,),
+)
+
 ATTEMPTS = "attempts"
 """How often a notice that is still queued was tried, and failed for the time being."""
 
@@ -63,7 +102,9 @@ RECORDS = Records(
     needs,
     pledges,
     matches,
-    plain=("contacts", FACTS, AWAITED, ATTEMPTS),
+    webhooks,
+    plain=("contacts", FACTS, AWAITED, ATTEMPTS, ENDPOINTS, DELIVERIES),
+    plain_indexes={DELIVERIES: INDEXES},
 )
 
 Document = dict[str, Any]
@@ -76,9 +117,17 @@ async def keep_facts(store: Store, session: Session, event: Envelope) -> None:
 
 
 async def facts(store: Store, about: str) -> Envelope | None:
-    """The event that a notice tells of."""
-    found = await store[FACTS].find_one({"_id": about}, {"_id": 0})
-    return Envelope(**found) if found else None
+    """The event that a notice tells of: another's, or of our own log."""
+    if found := await store[FACTS].find_one({"_id": about}, {"_id": 0}):
+        return Envelope(**found)
+    own = await store[LOG].find_one({"_id": about})
+    return envelope("notify", own) if own else None
+
+
+async def match(store: Store, match_id: str) -> Match | None:
+    """How a match stands at this moment."""
+    document = await store[matches.name].find_one({"_id": match_id})
+    return held(matches, document).state if document else None
 
 
 async def await_member(store: Store, session: Session, member: str, waiting: Document) -> None:
@@ -101,8 +150,8 @@ async def awaited(store: Store, session: Session, member: str) -> list[Document]
 
 
 async def queued(store: Store, not_these: Iterable[str], limit: int) -> list[Document]:
-    """The documents of queued notices, first queued first."""
-    query = {"status": "queued", "_id": {"$nin": list(not_these)}}
+    """The documents of queued notices that go by mail, first queued first."""
+    query = {"status": "queued", "channel": "email", "_id": {"$nin": list(not_these)}}
     return await store[notices.name].find(query).sort("last_event", 1).limit(limit).to_list(None)
 
 
@@ -114,3 +163,23 @@ async def titles(store: Store, ids: Iterable[str]) -> dict[str, dict[str, str]]:
         async for document in store[collection.name].find(wanted, {field: 1}):
             found[document["_id"]] = document[field]
     return found
+
+
+async def with_queued_notices(
+    store: Store, not_these: Iterable[str] = (), message: str | None = None
+) -> list[str]:
+    """The ids of webhooks for which notices are queued, of one message or of any."""
+    query: Document = {"status": "queued", "channel": "webhook"}
+    query |= {"message": message, "_id": {"$nin": list(not_these)}} if message else {}
+    found: list[str] = await store[notices.name].distinct("webhook_id", query)
+    return found
+
+
+async def queued_for(
+    store: Store, webhook_id: str, not_these: Iterable[str], limit: int, message: str | None = None
+) -> list[Document]:
+    """The documents of notices that are queued for a webhook, first queued first."""
+    query: Document = {"status": "queued", "channel": "webhook", "webhook_id": webhook_id}
+    query |= {"message": message} if message else {}
+    query["_id"] = {"$nin": list(not_these)}
+    return await store[notices.name].find(query).sort("last_event", 1).limit(limit).to_list(None)
