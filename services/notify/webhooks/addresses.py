@@ -6,6 +6,7 @@ answers differently a second time (DNS rebinding) changes nothing.
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -19,6 +20,9 @@ Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Gives the numbers of a host; raises OSError where it has none."""
 
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,253}")
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 """The only IPv6 addresses that are anybody's (IANA); IPv4-mapped and NAT64 ones lie outside."""
 
@@ -29,6 +33,7 @@ _NOT_THESE_6 = [
     IPv6Network("3fff::/20"),
 ]
 _NOT_THESE_4 = [
+    IPv4Network("192.0.0.0/24"),  # IETF protocols, and a cloud's metadata
     IPv4Network("168.63.129.16/32"),  # a cloud's metadata, at a public number
     IPv4Network("192.88.99.0/24"),  # 6to4 relays
 ]
@@ -49,17 +54,32 @@ def parsed(url: str, allow_loopback: bool = False) -> httpx.URL:
         if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
             raise httpx.InvalidURL("")
         found = httpx.URL(url)
-        port = found.port
     except (httpx.InvalidURL, ValueError):
         raise InvalidInput(
             "/url", "this is no URL in ASCII; a name's other letters go as xn--"
         ) from None
     schemes = ("https", "http") if allow_loopback else ("https",)
-    if found.scheme not in schemes or not found.host or port == 0:
-        raise InvalidInput("/url", "the URL must begin with https:// and a host")
+    if (
+        found.scheme not in schemes
+        or not _is_host(host_of(found))
+        or not 0 < port_of(found) < 65_536
+    ):
+        raise InvalidInput(
+            "/url", "the URL must begin with https:// and a host, by its name or usual number"
+        )
     if found.userinfo or found.fragment:
         raise InvalidInput("/url", "the URL must have no user, password or fragment")
     return found
+
+
+def _is_host(host: str) -> bool:
+    """Whether a host is a name, or a number as numbers are usually written: not 0x7f.1."""
+    try:
+        ip_address(host)
+    except ValueError:
+        last = host.rstrip(".").rpartition(".")[2]
+        return bool(_NAME.fullmatch(host)) and not _NUMBER.fullmatch(last)
+    return "%" not in host
 
 
 def judge(url: httpx.URL, numbers: list[str], allow_loopback: bool = False) -> None:
@@ -94,13 +114,20 @@ async def resolve(host: str, port: int) -> list[str]:
 async def judged(url: httpx.URL, allow_loopback: bool, resolve: Resolve = resolve) -> list[str]:
     """The numbers to connect to. Raises Forbidden, OSError."""
     try:
-        numbers = await resolve(url.host, port_of(url))
+        numbers = await resolve(host_of(url), port_of(url))
     except UnicodeError:  # a label that is too long
         raise OSError("no such name") from None
     judge(url, numbers, allow_loopback)
     return numbers
 
 
+def host_of(url: httpx.URL) -> str:
+    """The host of a URL in ASCII, without brackets."""
+    return url.raw_host.decode("ascii")
+
+
 def port_of(url: httpx.URL) -> int:
     """The port that a URL leads to."""
-    return url.port or (443 if url.scheme == "https" else 80)
+    if url.port is not None:
+        return url.port
+    return 443 if url.scheme == "https" else 80

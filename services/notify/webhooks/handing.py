@@ -107,7 +107,7 @@ class Hands:
                 "accept-encoding": "identity",
             },
             content=body,
-            extensions={"sni_hostname": url.raw_host.decode()},
+            extensions={"sni_hostname": addresses.host_of(url).rstrip(".")},
         )
         async with client:
             response = await client.send(request, stream=True)
