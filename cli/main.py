@@ -11,6 +11,7 @@ from cli import demo as demonstration
 from cli.client import CannotAsk
 from cli.rebuild import Busy
 from cli.rebuild import rebuild as rebuild_service
+from cli.redecide import CannotRedecide
 from cli.services import NAMES
 from cli.status import show_status
 from cli.story import Refusal
@@ -26,6 +27,7 @@ from shared.roles import ROLES
 
 FORESEEN = (
     CannotAsk,
+    CannotRedecide,
     JarsMissing,
     NoJava,
     NoStore,

@@ -7,14 +7,16 @@ logs no order is needed, since every collection is folded from one of them.
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.events.canonical import canonical
 from shared.events.envelope import Envelope
 from shared.events.registry import UnknownEvent, read_event
 from shared.events.seen import Seen
 from shared.kafka import partition_of
-from shared.log import LOCK, Held, Records
+from shared.log import LOCK, Folded, Held, Records, State, held
+
+S = TypeVar("S", bound=State)
 
 Documents = dict[str, dict[str, Any]]
 """Documents of one collection, by key."""
@@ -77,7 +79,7 @@ def as_of(
 def replay(records: Records, logs: Mapping[str, list[Envelope]]) -> dict[str, Documents]:
     """All folded collections of a service, from the logs of the owners it reads: `in_order`, or
     `as_of` a moment."""
-    held: dict[str, dict[str, Held[Any]]] = {c.name: {} for c in records.collections}
+    folded: dict[str, dict[str, Held[Any]]] = {c.name: {} for c in records.collections}
     for owner, envelopes in logs.items():
         for envelope in envelopes:
             try:
@@ -85,15 +87,46 @@ def replay(records: Records, logs: Mapping[str, list[Envelope]]) -> dict[str, Do
             except UnknownEvent:
                 continue
             for collection, key in records.touched(event):
-                document = held[collection.name].setdefault(key, Held())
+                document = folded[collection.name].setdefault(key, Held())
                 if owner == records.service:
                     document.fold(collection, event, key, envelope.id)
                 else:
                     document.learn(collection, event, key, envelope)
     return {
         name: {key: document.document(key) for key, document in sorted(found.items())}
-        for name, found in held.items()
+        for name, found in folded.items()
     }
+
+
+class Replayed:
+    """Collections that were folded again, found in as a unit of work finds in its store."""
+
+    def __init__(self, collections: Mapping[str, Documents]) -> None:
+        self._collections = collections
+
+    async def find(
+        self,
+        collection: Folded[S],
+        query: dict[str, Any],
+        *,
+        limit: int = 0,
+        descending: bool = False,
+    ) -> list[S]:
+        """The states of documents whose fields equal what is asked, or are `$in` it; by id."""
+        documents = self._collections[collection.name]
+        keys = sorted(documents, reverse=descending)
+        found = [d for d in (documents[key] for key in keys) if _fits(d, query)]
+        return [s for d in found[: limit or None] if (s := held(collection, d).state) is not None]
+
+
+def _fits(document: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
+    for field, asked in query.items():
+        if isinstance(asked, dict) and asked.keys() != {"$in"}:
+            raise NotImplementedError(f"only $in is known here, not {', '.join(asked)}")
+        wanted = asked["$in"] if isinstance(asked, dict) else [asked]
+        if document.get(field) not in wanted:
+            return False
+    return True
 
 
 def state_hash(documents: Iterable[Mapping[str, Any]]) -> str:

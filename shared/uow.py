@@ -229,15 +229,15 @@ class UnitOfWork:
             for key in keys:
                 self._held[collection.name, key] = Held()
 
-    async def lock(self, collection: Folded[Any], key: str) -> None:
-        """Collide with any transaction that changes or locks the same document.
+    async def lock(self, collection: Folded[Any], *keys: str) -> None:
+        """Collide with any transaction that changes or locks the same documents.
 
         For a decision that rests on a document it does not change: without it, two such
         transactions could each rest on what the other is about to change (write skew).
         """
         await self.flush()
-        await self.store[collection.name].update_one(
-            {"_id": key}, {"$inc": {LOCK: 1}}, session=self.session
+        await self.store[collection.name].update_many(
+            {"_id": {"$in": list(keys)}}, {"$inc": {LOCK: 1}}, session=self.session
         )
 
     async def flush(self) -> None:

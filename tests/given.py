@@ -211,8 +211,8 @@ class Notebook:
     async def learn(self, event: Event) -> None:
         self.fold(event)
 
-    async def lock(self, collection: Folded[Any], key: str) -> None:
-        assert key in self.states[collection.name]
+    async def lock(self, collection: Folded[Any], *keys: str) -> None:
+        assert set(keys) <= self.states[collection.name].keys()
 
     def origin(self, collection: Folded[Any], key: str) -> Origin:
         return Origin(self.meta[collection.name, key]["last_event"], collection.owner)

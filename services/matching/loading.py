@@ -1,5 +1,7 @@
 """Loading what a round may rest on: everything open, in one snapshot."""
 
+from typing import Any, Protocol, TypeVar
+
 from services.matching.market import Market
 from services.matching.store import (
     all_matches,
@@ -11,13 +13,30 @@ from services.matching.store import (
     requirements,
     twinnings,
 )
-from shared.uow import UnitOfWork
+from shared.log import Folded, State
+
+S = TypeVar("S", bound=State)
+
+
+class Finds(Protocol):
+    """Where documents are found: a unit of work, or the logs folded again (`Replayed`)."""
+
+    async def find(
+        self,
+        collection: Folded[S],
+        query: dict[str, Any],
+        *,
+        limit: int = 0,
+        descending: bool = False,
+    ) -> list[S]:
+        """The states a query finds, by id."""
+
 
 COUNTING = ("proposed", "agreed", "declined", "lapsed")
 """Statuses of matches that a round rests on: live, or answered, so not to be proposed again yet."""
 
 
-async def load(uow: UnitOfWork) -> Market:
+async def load(uow: Finds) -> Market:
     """Everything that is open, and what of the closed counts: coverage, records, answered pairs."""
     offered = await uow.find(pledges, {"status": "open"})
     covered = await uow.find(coverages, {})

@@ -68,10 +68,9 @@ class Writer:
         known = await uow.find(parties, {"_id": {"$in": sorted(sides)}})
         live = await uow.find(all_matches, {"pledge_id": {"$in": ids}, "live": True})
         self._live = {(m.pledge_id, m.pledge_line, m.need_id, m.need_line) for m in live}
-        for need_id in needs:
-            await uow.lock(requirements, need_id)
-        for party in known:
-            await uow.lock(parties, party.id)
+        await uow.lock(requirements, *needs)
+        if known:
+            await uow.lock(parties, *(party.id for party in known))
 
     def due_since(self, proposal: Proposal) -> Origin:
         """The last event of what a proposal rests on; call after `load`."""
@@ -98,7 +97,7 @@ class Writer:
             for match in giving_way:
                 released = matches.release(match, "displaced", GIVES_WAY, proposal.match_id)
                 await uow.record(all_matches, released)
-            await uow.record(all_matches, self._proposed(proposal, pledge, need, coverage))
+            await uow.record(all_matches, self.proposed(proposal, pledge, need, coverage))
         return True
 
     async def _displaced(self, proposal: Proposal) -> list[Match | None]:
@@ -141,9 +140,10 @@ class Writer:
         party = await self._uow.get(parties, member)
         return party is None or party.status not in ("suspended", "left")
 
-    def _proposed(
+    def proposed(
         self, proposal: Proposal, pledge: Pledge, need: Requirement, coverage: Coverage
     ) -> MatchProposed:
+        """What is recorded of a proposal."""
         award = proposal.award
         balance = pledge.balance(award.pledge_line)
         line = next(n for n in need.lines if n.line == award.need_line)
@@ -169,7 +169,7 @@ class Writer:
         """Tell the partners whose pledges got nothing although they could have served."""
         by_pledge: dict[str, list[LostLine]] = defaultdict(list)
         for one in passed:
-            by_pledge[one.pledge_id] += [_lost_line(lost) for lost in one.lost]
+            by_pledge[one.pledge_id] += [lost_line(lost) for lost in one.lost]
         for pledge in await self._uow.find(pledges, {"_id": {"$in": sorted(by_pledge)}}):
             event = PledgePassedOver(
                 pledge_id=pledge.id,
@@ -188,12 +188,13 @@ def explanation_of(award: Award) -> Explanation:
         score=award.score,
         parts=dict(award.parts),
         binding=award.binding,
-        alternatives=tuple(_alternative(lost) for lost in award.other_pledges),
-        other_needs=tuple(_alternative(lost) for lost in award.other_needs),
+        alternatives=tuple(alternative_of(lost) for lost in award.other_pledges),
+        other_needs=tuple(alternative_of(lost) for lost in award.other_needs),
     )
 
 
-def _alternative(lost: Lost) -> Alternative:
+def alternative_of(lost: Lost) -> Alternative:
+    """A pair that lost, as it is recorded."""
     return Alternative(
         pledge_id=lost.pledge_id,
         pledge_line=lost.pledge_line,
@@ -204,7 +205,8 @@ def _alternative(lost: Lost) -> Alternative:
     )
 
 
-def _lost_line(lost: Lost) -> LostLine:
+def lost_line(lost: Lost) -> LostLine:
+    """What a pledge line did not get, as it is recorded."""
     return LostLine(
         pledge_line=lost.pledge_line,
         need_id=lost.need_id,

@@ -461,7 +461,7 @@ async def test_health_says_what_it_is_asked(acting: Acting) -> None:
         assert progress["backlog"] >= 0
         assert set(progress) == {"service", "recorded", "backlog", "lag", "inbox", "workers"}
         assert progress["workers"]["relay"] == "holding"
-    assert set(ready) == {"store", "broker", "relay", "rounds", "expiry", "consumer"}
+    assert set(ready) == {"store", "broker", "relay", "rounds", "expiry", "lapsing", "consumer"}
 
 
 async def test_a_service_told_to_stop_finishes_what_it_has_begun(acting: Acting) -> None:

@@ -2,18 +2,23 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 import numpy as np
 
 from services.matching.engine.ledger import Ledger
 from services.matching.engine.pairs import Pairs, Rows
-from services.matching.engine.rule import parts_of
+from services.matching.engine.rule import BASE, TIERS, parts_of
 from services.matching.engine.solution import Award, Binding, LossCode, Lost, PassedOver
 from services.matching.engine.transport import Ints
 
 ALTERNATIVES = 3
 """Most alternatives named on each side of an award, and for each who was passed over."""
+
+
+MOST_TIERS = prod(tier.levels for tier in TIERS)
+MOST_SCORE = 2 * BASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +112,12 @@ class Explained:
         ledger: Ledger,
         contested: Literal["offer", "ask"],
     ) -> tuple[LossCode, int]:
-        tier, score = int(found.pairs.tier[pair]), int(found.pairs.score[pair])
         short = int(found.short[pair])
         if contested == "ask" and ledger.supply[found.pairs.offer[pair]] == 0:
             return "used-for-others", short
         if contested == "offer" and ledger.demand[found.pairs.ask[pair]] == 0:
             return "covered-by-others", short
+        tier, score = int(found.pairs.tier[pair]), int(found.pairs.score[pair])
         if tier < b.tier:
             return "lower-tier", 0
         if tier == b.tier and (short or score < b.score):
@@ -165,17 +170,24 @@ class _Pass:
     def __init__(self, pairs: Pairs, short: Ints) -> None:
         self.pairs = pairs
         self.short = short
-        self.by_ask = np.lexsort((pairs.offer, -pairs.score, -pairs.tier, pairs.ask))
-        self.by_offer = np.lexsort((pairs.ask, -pairs.score, -pairs.tier, pairs.offer))
+        worse = (MOST_TIERS - pairs.tier) * MOST_SCORE - pairs.score
+        # one key, and the pairs' own order where it ties: by offer, then by ask
+        self.by_ask = np.argsort(pairs.ask * MOST_TIERS * MOST_SCORE + worse, kind="stable")
+        self.by_offer = np.argsort(pairs.offer * MOST_TIERS * MOST_SCORE + worse, kind="stable")
         self._asks = pairs.ask[self.by_ask]
         self._offers = pairs.offer[self.by_offer]
 
     def of_ask(self, row: int) -> Iterator[int]:
         """The pairs of an ask, the best first."""
-        start, end = np.searchsorted(self._asks, (row, row + 1))
-        return (int(self.by_ask[at]) for at in range(start, end))
+        return _run(self.by_ask, self._asks, row)
 
     def of_offer(self, row: int) -> Iterator[int]:
         """The pairs of an offer, the best first."""
-        start, end = np.searchsorted(self._offers, (row, row + 1))
-        return (int(self.by_offer[at]) for at in range(start, end))
+        return _run(self.by_offer, self._offers, row)
+
+
+def _run(order: Ints, rows: Ints, row: int) -> Iterator[int]:
+    """The part of an order that is one row's, a few at a time: seldom more are looked at."""
+    start, end = np.searchsorted(rows, (row, row + 1)).tolist()
+    for at in range(start, end, 8):
+        yield from order[at : min(at + 8, end)].tolist()

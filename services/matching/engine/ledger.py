@@ -6,9 +6,11 @@ allow to the last unit: whoever takes the last common unit of a line takes what 
 """
 
 from fractions import Fraction
+from functools import cached_property, lru_cache
 from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.matching.engine.eligibility import priced
 from services.matching.engine.money import CONVERTED, LIMIT, common_unit, exchange, substitute
@@ -28,64 +30,76 @@ class Ledger:
             before.available if before else [o.available for o in rows.offers]
         )
         self.uncovered: list[int] = before.uncovered if before else [a.uncovered for a in rows.asks]
-        self._offer_factor = [common_unit(o.measure, o.unit, rates)[1] for o in rows.offers]
-        self._ask_factor = [
-            Fraction(ceil(a.unit_value * common_unit(FUNDING, a.value_currency, rates)[1]))
+        factor = lru_cache(None)(lambda measure, unit: common_unit(measure, unit, rates)[1])
+        self._offer_factor: list[Fraction] = [factor(o.measure, o.unit) for o in rows.offers]
+        self._ask_factor: list[Fraction] = [
+            Fraction(ceil(a.unit_value * factor(FUNDING, a.value_currency)))
             if substituting and a.unit_value
-            else common_unit(a.measure, a.unit, rates)[1]
+            else factor(a.measure, a.unit)
             for a in rows.asks
         ]
-        self._count()
-
-    def _count(self) -> None:
-        """What is free, in common units."""
         self.supply = np.array([self.offered(r, v) for r, v in enumerate(self.available)], np.int64)
         self.demand = np.array([self.asked(r, v) for r, v in enumerate(self.uncovered)], np.int64)
 
     def offered(self, row: int, amount: int) -> int:
         """A pledge line's amount in common units."""
+        if not amount:
+            return 0
         factor = self._offer_factor[row]
         return min(LIMIT, amount * factor.numerator // factor.denominator)
 
     def asked(self, row: int, amount: int) -> int:
         """A requirement line's amount in common units."""
+        if not amount:
+            return 0
         factor = self._ask_factor[row]
         return min(LIMIT, amount * factor.numerator // factor.denominator)
 
+    @cached_property
+    def _of_offers(self) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+        """Of each pledge line: the least it may give, its step, whether it is given whole."""
+        offers = self._rows.offers
+        least = [
+            self.offered(r, o.pledged if o.indivisible else o.minimum)
+            if o.minimum or o.indivisible
+            else 0
+            for r, o in enumerate(offers)
+        ]
+        steps = [self._step(o.measure, o.unit) for o in offers]
+        whole = np.array([o.indivisible for o in offers], np.bool_)
+        return np.array(least, np.int64), np.array(steps, np.int64), whole
+
+    @cached_property
+    def _ask_steps(self) -> Ints:
+        """Of each requirement line: what it takes a multiple of."""
+        found = [
+            int(self._ask_factor[r])
+            if self._substituting and a.unit_value
+            else self._step(a.measure, a.unit)
+            for r, a in enumerate(self._rows.asks)
+        ]
+        return np.array(found, np.int64)
+
     def transport(self, pairs: Pairs, supply: Ints, demand: Ints) -> tuple[Transport, Ints]:
-        """The pairs that have something to move, as a problem to solve, and which they are."""
-        offers, asks = self._rows.offers, self._rows.asks
+        """The pairs that have something to move, as a problem to solve, and which they are.
+
+        It holds the lines that these pairs touch, and no others.
+        """
+        leasts, steps, wholes = self._of_offers
         most = np.minimum(supply[pairs.offer], demand[pairs.ask])
-        least = np.array(
-            [
-                self.offered(r, o.pledged if o.indivisible else o.minimum)
-                if o.indivisible or o.minimum
-                else 0
-                for r, o in enumerate(offers)
-            ],
-            np.int64,
-        )[pairs.offer]
-        whole = np.array([o.indivisible for o in offers], bool)[pairs.offer]
-        step = np.array([self._step(o.measure, o.unit) for o in offers], np.int64)[pairs.offer]
-        asked = np.array(
-            [
-                int(self._ask_factor[r])
-                if self._substituting and a.unit_value
-                else self._step(a.measure, a.unit)
-                for r, a in enumerate(asks)
-            ],
-            np.int64,
-        )[pairs.ask]
-        step = np.lcm(step, asked)
+        least, whole = leasts[pairs.offer], wholes[pairs.offer]
+        asked = self._ask_steps[pairs.ask]
+        step = np.lcm(steps[pairs.offer], asked)
         most = np.where(whole, least, most - most % step)
         step = np.where(whole, np.maximum(least, 1), step)
         fits = (most > 0) & (most <= demand[pairs.ask]) & (most <= supply[pairs.offer])
         fits &= (least <= most) & (~whole | (most % asked == 0) | (not self._substituting))
         which = np.flatnonzero(fits)
+        offers, offer = np.unique(pairs.offer[which], return_inverse=True)
+        asks, ask = np.unique(pairs.ask[which], return_inverse=True)
         return (
             Transport(
-                supply, demand, pairs.offer[which], pairs.ask[which], pairs.score[which],
-                np.arange(len(offers)), np.arange(len(asks)),
+                supply[offers], demand[asks], offer, ask, pairs.score[which], offers, asks,
                 least[which], most[which], step[which],
             ),
             which,
@@ -129,9 +143,14 @@ class Ledger:
 
     def freeze(self, available: list[int], uncovered: list[int]) -> None:
         """What displaced proposals left over is for the next round: free is only what was."""
-        self.available = [min(pair) for pair in zip(self.available, available, strict=True)]
-        self.uncovered = [min(pair) for pair in zip(self.uncovered, uncovered, strict=True)]
-        self._count()
+        for row, before in enumerate(available):
+            if self.available[row] > before:
+                self.available[row] = before
+                self.supply[row] = self.offered(row, before)
+        for row, before in enumerate(uncovered):
+            if self.uncovered[row] > before:
+                self.uncovered[row] = before
+                self.demand[row] = self.asked(row, before)
 
     def free(self, offer: int, reserved: int, ask: int, covers: int) -> None:
         """Give back what a displaced proposal held."""

@@ -1,14 +1,15 @@
 """Every pair that may be matched, with its tier and score, found by index: never by crossing all.
 
-Requirement lines are indexed by measure, need, authority, place and sector; each kind of earmark
-looks up its own rows once, so time and memory grow with the eligible pairs. What a pair is
-eligible for is `eligibility.reasons`'; the tests hold the two against each other.
+Requirement lines are indexed by measure with place and sector, by need and by authority; each
+earmark looks up its own rows once, so time and memory grow with the eligible pairs. What a pair
+is eligible for is `eligibility.reasons`'; the tests hold the two against each other.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,23 @@ from services.matching.engine.money import common_unit
 from services.matching.engine.problem import FUNDING, Ask, Offer, Problem
 from services.matching.engine.rule import URGENCIES, ask_score, offer_score, tier_of
 from services.matching.engine.transport import Ints
+
+
+class OfOffers(NamedTuple):
+    """What each offer brings to its pairs, by row."""
+
+    earmarked: Ints
+    narrow: Ints
+    score: Ints
+    since: Ints
+
+
+class OfAsks(NamedTuple):
+    """What each ask brings to its pairs, by row."""
+
+    urgency: Ints
+    score: Ints
+    since: Ints
 
 
 @dataclass(frozen=True)
@@ -53,6 +71,16 @@ class Rows:
         return {self._party_key(a, p): since for (a, p), since in self.problem.twinned.items()}
 
     @cached_property
+    def _indexes(self) -> "dict[bool, _Index]":
+        return {}
+
+    def index(self, substituting: bool) -> "_Index":
+        """The asks by what pledges may name, made when it is first needed."""
+        if substituting not in self._indexes:
+            self._indexes[substituting] = _Index(self, substituting)
+        return self._indexes[substituting]
+
+    @cached_property
     def _parties(self) -> dict[str, int]:
         found: dict[str, int] = {}
         for offer in self.offers:
@@ -74,6 +102,31 @@ class Rows:
     def partner(self) -> Ints:
         """The number of each offer's partner."""
         return np.array([self._parties[o.partner_id] for o in self.offers], np.int64)
+
+    @cached_property
+    def of_offers(self) -> OfOffers:
+        """What each offer brings to its pairs' tiers and scores."""
+        return OfOffers(
+            np.array([o.need_id is not None for o in self.offers], np.int64),
+            np.array(
+                [
+                    bool(o.territories or o.authority_id is not None) + bool(o.sectors)
+                    for o in self.offers
+                ],
+                np.int64,
+            ),
+            np.array([offer_score(o) for o in self.offers], np.int64),
+            np.array([o.since for o in self.offers], np.int64),
+        )
+
+    @cached_property
+    def of_asks(self) -> OfAsks:
+        """What each ask brings to its pairs' tiers and scores."""
+        return OfAsks(
+            np.array([URGENCIES.index(a.urgency) for a in self.asks], np.int64),
+            np.array([ask_score(a) for a in self.asks], np.int64),
+            np.array([a.since for a in self.asks], np.int64),
+        )
 
     @cached_property
     def barred(self) -> Ints:
@@ -111,17 +164,22 @@ class Pairs:
 def find(
     rows: Rows, offers: Iterable[int], asks: Sequence[int], substituting: bool = False
 ) -> Pairs:
-    """The pairs among some rows whose statuses, days, earmarks and measures fit.
+    """The pairs among some rows whose statuses, days, earmarks and measures fit, in the order of
+    offers, then of asks.
 
     What is available and uncovered is not looked at: it changes while a round is decided.
     """
-    index = _Index(rows, asks, substituting)
     found_offers, found_asks = [], []
-    for row in offers:
-        taken = index.rows_for(rows.offers[row])
-        if len(taken):
-            found_asks.append(taken)
-            found_offers.append(np.full(len(taken), row, np.int64))
+    wanted = np.zeros(len(rows.asks), bool)
+    wanted[asks] = True
+    if len(asks):
+        index = rows.index(substituting)
+        for row in offers:
+            taken = index.rows_for(rows.offers[row])
+            if len(taken):
+                taken = taken[wanted[taken]]
+                found_asks.append(taken)
+                found_offers.append(np.full(len(taken), row, np.int64))
     if not found_asks:
         none = np.empty(0, np.int64)
         return Pairs(none, none, none, none, none)
@@ -129,7 +187,7 @@ def find(
     if len(rows.barred):
         allowed = ~np.isin(offer * len(rows.asks) + ask, rows.barred)
         offer, ask = offer[allowed], ask[allowed]
-    return _scored(rows, offer, ask)
+    return scored(rows, offer, ask)
 
 
 def together(one: Pairs, *more: Pairs) -> Pairs:
@@ -143,21 +201,16 @@ def together(one: Pairs, *more: Pairs) -> Pairs:
 
 
 class _Index:
-    def __init__(self, rows: Rows, asks: Sequence[int], substituting: bool) -> None:
+    """Requirement lines by what can be asked of them: measure, place and sector together (None
+    where a pledge names none), need, authority."""
+
+    def __init__(self, rows: Rows, substituting: bool) -> None:
         self._rates = rows.problem.rates
         self._today = rows.problem.today
-        self._measured: dict[tuple[str, str], Ints] = {}
-        self._of_need: dict[str, Ints] = {}
-        self._of_authority: dict[str, Ints] = {}
-        self._of_place: dict[str, Ints] = {}
-        self._of_sector: dict[str, Ints] = {}
-        self._known: dict[tuple[object, ...], Ints] = {}
         self._only_funding = substituting
-        lists: tuple[defaultdict[object, list[int]], ...] = tuple(
-            defaultdict(list) for _ in range(5)
-        )
-        for row in asks:
-            ask = rows.asks[row]
+        self._known: dict[tuple[object, ...], Ints] = {}
+        lists: defaultdict[object, list[int]] = defaultdict(list)
+        for row, ask in enumerate(rows.asks):
             if not ask.open or ask.authority_status != "admitted":
                 continue
             if substituting:
@@ -166,18 +219,14 @@ class _Index:
                 measured = FUNDING, common_unit(FUNDING, ask.value_currency, self._rates)[0]
             else:
                 measured = ask.measure, common_unit(ask.measure, ask.unit, self._rates)[0]
-            lists[0][measured].append(row)
-            lists[1][ask.need_id].append(row)
-            lists[2][ask.authority_id].append(row)
-            for code in ask.territory:
-                lists[3][code].append(row)
-            for sector in sectors_of(ask.sector):
-                lists[4][sector].append(row)
-        kept = (
-            self._measured, self._of_need, self._of_authority, self._of_place, self._of_sector,
-        )  # fmt: skip
-        for by, found in zip(kept, lists, strict=True):
-            by.update({key: np.array(r, np.int64) for key, r in found.items()})  # type: ignore[attr-defined]
+            sectors = (None, *sectors_of(ask.sector))
+            for place in (None, *ask.territory):
+                for sector in sectors:
+                    lists[measured, place, sector].append(row)
+            lists[measured, ask.need_id].append(row)
+            lists[measured, ask.authority_id].append(row)
+        self._lists = lists
+        self._arrays: dict[object, Ints] = {}
 
     def rows_for(self, offer: Offer) -> Ints:
         """The asks that an offer may serve, in the order of their rows."""
@@ -198,66 +247,57 @@ class _Index:
         return self._known[asked]
 
     def _look_up(self, offer: Offer, measured: tuple[str, str]) -> Ints:
-        sets = [self._measured.get(measured, _NONE)]
-        if offer.need_id is not None:
-            sets.append(self._of_need.get(offer.need_id, _NONE))
-        if offer.authority_id is not None:
-            sets.append(self._of_authority.get(offer.authority_id, _NONE))
-        if offer.territories:
-            sets.append(_any(self._of_place, offer.territories))
-        if offer.sectors:
-            sets.append(_any(self._of_sector, offer.sectors))
-        sets.sort(key=len)
-        found = sets[0]
-        for other in sets[1:]:
-            found = found[np.isin(found, other, assume_unique=True)]
+        keys = [
+            (measured, place, sector)
+            for place in offer.territories or (None,)
+            for sector in offer.sectors or (None,)
+        ]
+        found = self._any(keys)
+        for named in (offer.need_id, offer.authority_id):
+            if named is not None:
+                one = self._of((measured, named))
+                found = one[np.isin(one, found, assume_unique=True)]
         return found
+
+    def _any(self, keys: Sequence[object]) -> Ints:
+        """The rows of several keys, each once."""
+        parts = [self._of(key) for key in keys if key in self._lists]
+        if len(parts) < 2:
+            return parts[0] if parts else _NONE
+        every = np.sort(np.concatenate(parts))
+        return every[np.concatenate(([True], every[1:] != every[:-1]))]
+
+    def _of(self, key: object) -> Ints:
+        if key not in self._arrays:
+            self._arrays[key] = np.array(self._lists.get(key, ()), np.int64)
+        return self._arrays[key]
 
 
 _NONE = np.empty(0, np.int64)
 
+_TIERS = np.array(
+    [
+        [[[tier_of(e, p, n, u) for u in range(len(URGENCIES))] for n in range(3)] for p in range(2)]
+        for e in range(2)
+    ],
+    np.int64,
+)
+"""Tiers by earmark for the need, partnership, place and sector, urgency."""
 
-def _any(by: dict[str, Ints], keys: Sequence[str]) -> Ints:
-    found = [by[key] for key in keys if key in by]
-    return np.unique(np.concatenate(found)) if found else _NONE
 
-
-def _scored(rows: Rows, offer: Ints, ask: Ints) -> Pairs:
+def scored(rows: Rows, offer: Ints, ask: Ints) -> Pairs:
     """Tier and score of each pair, all at once."""
-    offers, asks = rows.offers, rows.asks
     party = rows.authority[ask] * 2**31 + rows.partner[offer]
     twins = np.array(sorted(rows.twinned), np.int64)
     since_twins = np.array([rows.twinned[int(k)] for k in twins], np.int64)
     at = np.minimum(np.searchsorted(twins, party), max(len(twins) - 1, 0))
     twinned = twins[at] == party if len(twins) else np.zeros(len(party), bool)
-    earmarked = np.array([o.need_id is not None for o in offers], bool)[offer]
-    narrow = np.array(
-        [
-            int(bool(o.territories) or o.authority_id is not None) + int(bool(o.sectors))
-            for o in offers
-        ],
-        np.int64,
-    )
-    urgency = np.array([URGENCIES.index(a.urgency) for a in asks], np.int64)
-    tiers = np.array(
-        [
-            [
-                [[tier_of(e, p, n, u) for u in range(len(URGENCIES))] for n in range(3)]
-                for p in (0, 1)
-            ]
-            for e in (0, 1)
-        ],
-        np.int64,
-    )
-    tier = tiers[earmarked.astype(int), twinned.astype(int), narrow[offer], urgency[ask]]
-    score = (
-        np.array([ask_score(a) for a in asks], np.int64)[ask]
-        + np.array([offer_score(o) for o in offers], np.int64)[offer]
-    )
-    since = np.maximum(
-        np.array([o.since for o in offers], np.int64)[offer],
-        np.array([a.since for a in asks], np.int64)[ask],
-    )
+    of_offer, of_ask = rows.of_offers, rows.of_asks
+    tier = _TIERS[
+        of_offer.earmarked[offer], twinned.astype(int), of_offer.narrow[offer], of_ask.urgency[ask]
+    ]
+    score = of_ask.score[ask] + of_offer.score[offer]
+    since = np.maximum(of_offer.since[offer], of_ask.since[ask])
     if len(twins):
         since = np.where(twinned, np.maximum(since, since_twins[at]), since)
     return Pairs(offer, ask, tier, score, since)

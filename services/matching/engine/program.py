@@ -18,9 +18,6 @@ Reals = NDArray[np.float64]
 
 STOPPED = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kSolutionLimit)
 
-NODES = 20_000
-"""Nodes that HiGHS looks into for one objective; it is never stopped by a clock."""
-
 TOLERANCE = 1e-9
 BITS = 20
 """Numbers of more bits are scaled down, by a power of two, so that tolerances mean something."""
@@ -32,14 +29,14 @@ BLOCK = 2**12
 """So many combinations of amounts are put in order by one objective."""
 
 
-def program(part: Part, nodes: int | None = None) -> Found:
+def program(part: Part, nodes: int) -> Found:
     """The best amounts of a part, as far as `nodes` nodes for each objective go.
 
     Score first, then precedence, then the order of pairs, a block of pairs at a time. Proven only
     where every pair is taken in whole steps: with a divisible rest, an objective that is kept
     within a tolerance may still be traded for the next. Raises NotSolved.
     """
-    model = _Model(part, NODES if nodes is None else nodes)
+    model = _Model(part, nodes)
     best, bound = model.best(part.t.score)
     found, fitted = model.exact(best)
     score = part.worth(found.amount)[0]

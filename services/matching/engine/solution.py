@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from shared.events.canonical import canonical
@@ -106,20 +106,33 @@ class Solution:
 
     def canonical(self) -> str:
         """RFC 8785 text of the solution."""
-        return canonical(_plain(self))
+        return canonical(
+            {
+                "awards": [
+                    _plain(a)
+                    | {
+                        "other_pledges": [_plain(lost) for lost in a.other_pledges],
+                        "other_needs": [_plain(lost) for lost in a.other_needs],
+                    }
+                    for a in self.awards
+                ],
+                "displaced": [_plain(d) for d in self.displaced],
+                "passed_over": [
+                    _plain(p) | {"lost": [_plain(lost) for lost in p.lost]}
+                    for p in self.passed_over
+                ],
+                # total scores outgrow the 53 bits of a JSON number
+                "steps": [
+                    _plain(s) | {"score": str(s.score), "bound": str(s.bound)} for s in self.steps
+                ],
+                "pairs": self.pairs,
+            }
+        )
 
     def hash(self) -> str:
         """SHA-256 of the canonical text, hexadecimal."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Step):
-        # total scores outgrow the 53 bits of a JSON number
-        plain = {f.name: getattr(value, f.name) for f in fields(value)}
-        return plain | {"score": str(value.score), "bound": str(value.bound)}
-    if hasattr(value, "__dataclass_fields__"):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    return value
+def _plain(part: Award | Lost | Displaced | PassedOver | Step) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in part.__slots__}

@@ -17,12 +17,20 @@ from services.matching.engine.part import Found, Mask, Part
 from services.matching.engine.program import program
 from services.matching.engine.transport import Ints, Transport, flow
 
-LIMIT = 600
-"""Pairs with whole numbers in them up to which a part's best solution is looked for: a larger
-part gets a good one, and a bound that says how good."""
+LIMIT = 200
+"""Pairs with whole numbers in them up to which the best solution of a part is looked for: 25
+seconds at worst of those measured. A larger part gets a good one, and a bound that says how
+good."""
+
+AT_A_GLANCE = 2_000
+"""Pairs with whole numbers in them up to which a program is looked at without branching: some
+seconds, and most of what is missing to the best. A larger part is only repaired."""
 
 NODES = 400
 """Flows that the branch and bound of one part looks into before a program takes over."""
+
+PROGRAM_NODES = 2_000
+"""Nodes that a program looks into for one objective; it is never stopped by a clock."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +77,14 @@ def solve(t: Transport) -> Solved:
 
 
 def _solved(part: Part) -> Found:
-    small = np.count_nonzero((part.t.step > 1) | (part.t.least > 1)) <= LIMIT
+    whole = np.count_nonzero((part.t.step > 1) | (part.t.least > 1) | part.apart)
+    nodes = PROGRAM_NODES if whole <= LIMIT else 1
     if part.apart.any():
-        return program(part, None if small else 1)
-    found = search(part, NODES if small else 0)
-    if found.proven or not small:
+        return program(part, nodes)
+    found = search(part, NODES if whole <= LIMIT else 0)
+    if found.proven or whole > AT_A_GLANCE:
         return found
-    other = program(part)
+    other = program(part, nodes)
     best = max(found, other, key=lambda f: part.worth(f.amount))
     return Found(best.amount, best.short, min(found.bound, other.bound), other.proven)
 

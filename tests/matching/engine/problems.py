@@ -1,5 +1,6 @@
 """Transportation problems for tests: small ones of every kind, and arrays from plain tuples."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,9 @@ def ints(values: Any) -> Ints:
 
 
 def transport(
-    offers: list[tuple[int, int]], asks: list[tuple[int, int]], pairs: list[tuple[int, ...]]
+    offers: list[tuple[int, int]],
+    asks: list[tuple[int, int]],
+    pairs: Sequence[tuple[int, ...]],
 ) -> Transport:
     """From (amount, place) of each side and (offer, ask, score, least, most, step[, takes])."""
     columns = [ints(p[i] for p in pairs) for i in range(6)]
@@ -58,14 +61,18 @@ def expected(t: Transport) -> tuple[int, list[int]]:
 def problems(draw: st.DrawFn, *, whole: bool = True, takes: bool = False) -> Transport:
     """Up to three offers and three asks, few scores so that many tie."""
     places = st.permutations(range(9))
-    counts = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    counts = draw(st.tuples(*[st.sampled_from((3, 2, 2, 1))] * 2))
     sides = [
-        [(draw(st.integers(0, 6)), place) for place in draw(places)[:count]] for count in counts
+        [
+            (draw(st.sampled_from((6, 5, 4, 4, 3, 3, 2, 1, 0))), place)
+            for place in draw(places)[:count]
+        ]
+        for count in counts
     ]
     pairs: list[tuple[int, ...]] = []
     for o in range(counts[0]):
         for a in range(counts[1]):
-            if draw(st.integers(0, 4)):
+            if draw(st.sampled_from((True, True, True, False))):
                 least, most, step = draw(amounts() if whole else divisible())
                 score = draw(st.sampled_from((1, 2, 3, 1000, 1001)))
                 taken = draw(st.integers(1, 6)) if takes and least == most == step else most

@@ -81,3 +81,11 @@ def test_floors_that_exceed_a_side_are_refused() -> None:
     t = transport([(3, 0)], [(10, 0)], [(0, 0, 5, 0, 10, 1)])
     with pytest.raises(NotSolved, match="exceeds"):
         flow(t, floor=np.array([4]))
+
+
+def test_sixty_thousand_lines_at_once() -> None:
+    """Costs are as large as the solver's 63 bits allow for the graph's size, and no larger."""
+    row = np.arange(30_000)
+    one = np.ones(30_000, np.int64)
+    t = Transport(one, one, row, row, one * 1999, row, row, one * 0, one, one)
+    assert flow(t).amount.sum() == 30_000

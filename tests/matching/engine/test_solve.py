@@ -46,7 +46,7 @@ def test_a_program_alone_finds_the_same(t: Transport) -> None:
     kept = pairs[(capped.most >= capped.least)[pairs]]
     if not len(kept):
         return
-    found = program(Part.of(capped, kept, t.precedence, factor))
+    found = program(Part.of(capped, kept, t.precedence, factor), engine.PROGRAM_NODES)
     assert found.proven
     assert found.amount.tolist() == ints(expected(t)[1])[kept].tolist()
 
@@ -99,13 +99,14 @@ def _keeps(t: Transport, amount: "np.ndarray[tuple[int], np.dtype[np.int64]]") -
 
 
 @patience(300, 20)
-@given(wide())
-def test_a_hurried_solution_is_allowed_and_its_bound_holds(t: Transport) -> None:
-    """Above the limit nothing is looked for, only repaired: still no side is exceeded, the best
-    scores no more than the bound, and what is called proven is the best."""
+@given(wide(), st.sampled_from((-1, 100)))
+def test_a_hurried_solution_is_allowed_and_its_bound_holds(t: Transport, glance: int) -> None:
+    """Above the limits a program is looked at once, or the flow is only repaired: still no side is
+    exceeded, the best scores no more than the bound, and what is called proven is the best."""
     found = solve(t)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "LIMIT", -1)
+        patch.setattr(engine, "AT_A_GLANCE", glance)
         hurried = solve(t)
     assert _keeps(t, found.amount)
     assert _keeps(t, hurried.amount)
