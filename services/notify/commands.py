@@ -1,18 +1,24 @@
 """Commands of notify: load, decide, commit."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from services.notify import model, store, vault
+from services.notify import model, store, timing, vault
+from services.notify import preferences as wishes
 from services.notify.model import Recipient
-from services.notify.store import needs, notices, recipients
+from services.notify.preferences import Preferences, SetPreferences
+from services.notify.store import needs, notices, preferences, recipients
+from services.notify.timing import When
 from shared import telemetry
 from shared.actor import Command
+from shared.events.envelope import rfc3339
 from shared.events.facts import Line1
 from shared.events.ids import ContactRef, MemberId
 from shared.events.members import MemberApplied
-from shared.events.notify import NoticeFailed, NoticeQueued, NoticeSent
+from shared.events.notify import Kind, NoticeFailed, NoticeQueued, NoticeSent, NoticeWithheld
 from shared.events.registry import Event
 from shared.uow import UnitOfWork
 
@@ -23,7 +29,7 @@ class SetContact(Command):
     email: str = Field(max_length=320, repr=False)
     name_for_greeting: Line1 | None = Field(None, repr=False)
     language: Literal["uk", "en"]
-    timezone: str = "Europe/Kyiv"
+    timezone: str = vault.DEFAULT_ZONE
 
 
 async def set_contact(ref: ContactRef, command: SetContact, uow: UnitOfWork) -> None:
@@ -78,6 +84,41 @@ async def close(outcome: NoticeSent | NoticeFailed, uow: UnitOfWork) -> None:
             await attempts.delete_one({"_id": outcome.notice_id}, session=uow.session)
 
 
+async def close_together(
+    outcomes: Sequence[NoticeSent | NoticeFailed], digest_id: str, uow: UnitOfWork
+) -> None:
+    """Record what became of all notices of one digest at once, so that no part of it goes out
+    again; each outcome follows from its own notice's queueing."""
+    for outcome in outcomes:
+        notice = await uow.require(notices, outcome.notice_id)
+        if notice.status == "queued":
+            await uow.follow(uow.origin(notices, outcome.notice_id))
+            await uow.record(notices, outcome)
+    await uow.store[store.ATTEMPTS].delete_one({"_id": digest_id}, session=uow.session)
+
+
+async def set_preferences(
+    member: MemberId, command: SetPreferences, uow: UnitOfWork
+) -> Preferences:
+    """Set when a member wants its mail. Raises NotFound, NotYours."""
+    await uow.require(recipients, member)
+    wishes.must_be_own(member, uow.actor)
+    before = await _preferences(member, uow)
+    changed = wishes.change(before, command)
+    return await uow.record(preferences, changed) if changed else before
+
+
+async def unsubscribe(member: MemberId, kinds: Iterable[Kind], uow: UnitOfWork) -> None:
+    """Turn the mail of some kinds off, as whoever holds a link from a mail wishes."""
+    for kind in kinds:
+        if changed := wishes.unsubscribe(await _preferences(member, uow), kind):
+            await uow.record(preferences, changed)
+
+
+async def _preferences(member: MemberId, uow: UnitOfWork) -> Preferences:
+    return await uow.get(preferences, member) or Preferences(id=member)
+
+
 async def _queue(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfWork) -> None:
     if recipient.contact_ref is None:
         telemetry.notices.add(1, {"outcome": "no-contact"})
@@ -85,15 +126,30 @@ async def _queue(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfWork)
     new_id = model.notice_id(waiting["about"], recipient.id, waiting["message"])
     if await uow.get(notices, new_id) is not None:
         return
-    queued = NoticeQueued(
-        notice_id=new_id,
-        recipient_id=recipient.id,
-        contact_ref=recipient.contact_ref,
-        channel="email",
+    decided = {
+        "notice_id": new_id,
+        "recipient_id": recipient.id,
+        "contact_ref": recipient.contact_ref,
+        "channel": "email",
         **waiting,
-    )
-    await uow.record(notices, queued)
+    }
+    when = await _when(recipient.id, recipient.contact_ref, waiting["message"], uow)
+    if when is None:
+        await uow.record(notices, NoticeWithheld.model_validate(decided))
+        telemetry.notices.add(1, {"outcome": "withheld"})
+        return
+    not_before = rfc3339(when.not_before) if when.not_before else None
+    await uow.record(notices, NoticeQueued(**decided, not_before=not_before, digest=when.digest))
     telemetry.notices.add(1, {"outcome": "queued"})
+
+
+async def _when(
+    member: MemberId, contact_ref: ContactRef, message: str, uow: UnitOfWork
+) -> When | None:
+    row = model.MESSAGES[message]
+    contact = await vault.look_up(uow.store, contact_ref, uow.session)
+    zone = ZoneInfo(contact.timezone if contact else vault.DEFAULT_ZONE)
+    return timing.when(row.kind, row.urgent, await _preferences(member, uow), zone, uow.now)
 
 
 async def _donors(event: Event, uow: UnitOfWork) -> tuple[MemberId, ...]:

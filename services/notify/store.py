@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import IndexModel
 
 from services.notify import model
 from services.notify.model import Match, Need, Notice, Pledge, Recipient
-from shared.events.envelope import Envelope
+from services.notify.preferences import Preferences
+from services.notify.preferences import evolve as evolve_preferences
+from shared.events.envelope import Envelope, rfc3339
 from shared.events.matching import (
     MatchAgreed,
     MatchDeclined,
@@ -18,7 +21,13 @@ from shared.events.matching import (
     PledgeMade,
 )
 from shared.events.members import MemberApplied
-from shared.events.notify import NoticeFailed, NoticeQueued, NoticeSent
+from shared.events.notify import (
+    NoticeFailed,
+    NoticeQueued,
+    NoticeSent,
+    NoticeWithheld,
+    PreferencesChanged,
+)
 from shared.events.projects import NeedPosted, ProjectStarted
 from shared.log import Folded, Records
 from shared.mongo import Session, Store
@@ -27,8 +36,20 @@ notices = Folded(
     "notices",
     Notice,
     model.evolve_notice,
-    {NoticeQueued: "notice_id", NoticeSent: "notice_id", NoticeFailed: "notice_id"},
-    [IndexModel([("status", 1), ("last_event", 1)]), IndexModel([("recipient_id", 1), ("_id", 1)])],
+    dict.fromkeys((NoticeQueued, NoticeWithheld, NoticeSent, NoticeFailed), "notice_id"),
+    [
+        IndexModel([("status", 1), ("last_event", 1)]),
+        IndexModel([("recipient_id", 1), ("_id", 1)]),
+        IndexModel(
+            [("not_before", 1)],
+            name="digests that are due",
+            partialFilterExpression={"status": "queued", "digest": True},
+        ),
+    ],
+)
+
+preferences = Folded(
+    "preferences", Preferences, evolve_preferences, {PreferencesChanged: "member_id"}
 )
 
 recipients = Folded("recipients", Recipient, model.evolve_recipient, {MemberApplied: "member_id"})
@@ -63,6 +84,7 @@ RECORDS = Records(
     needs,
     pledges,
     matches,
+    preferences,
     plain=("contacts", FACTS, AWAITED, ATTEMPTS),
 )
 
@@ -101,8 +123,10 @@ async def awaited(store: Store, session: Session, member: str) -> list[Document]
 
 
 async def queued(store: Store, not_these: Iterable[str], limit: int) -> list[Document]:
-    """The documents of queued notices, first queued first."""
-    query = {"status": "queued", "_id": {"$nin": list(not_these)}}
+    """The documents of queued notices that go out alone and are due, first queued first."""
+    now = rfc3339(datetime.now(UTC))
+    query: Document = {"status": "queued", "digest": False, "_id": {"$nin": list(not_these)}}
+    query["$or"] = [{"not_before": None}, {"not_before": {"$lte": now}}]
     return await store[notices.name].find(query).sort("last_event", 1).limit(limit).to_list(None)
 
 

@@ -10,6 +10,8 @@ from shared.errors import InvalidInput
 from shared.events.facts import Line1
 from shared.mongo import Session, Store
 
+DEFAULT_ZONE = "Europe/Kyiv"
+
 CONTACTS = "contacts"
 """`{_id: contact_ref, email, name_for_greeting, language, timezone}`; folded from nothing."""
 
@@ -56,7 +58,7 @@ async def erase(store: Store, session: Session, ref: str) -> None:
     await store[CONTACTS].delete_one({"_id": ref}, session=session)
 
 
-async def look_up(store: Store, ref: str) -> Contact | None:
+async def look_up(store: Store, ref: str, session: Session | None = None) -> Contact | None:
     """The address behind a reference, at this moment."""
-    found = await store[CONTACTS].find_one({"_id": ref}, {"_id": 0})
+    found = await store[CONTACTS].find_one({"_id": ref}, {"_id": 0}, session=session)
     return Contact.model_validate(found) if found else None
