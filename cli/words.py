@@ -39,7 +39,13 @@ from shared.events.members import (
     PartnershipDeclared,
     PartnershipEnded,
 )
-from shared.events.notify import NoticeFailed, NoticeQueued, NoticeSent
+from shared.events.notify import (
+    NoticeFailed,
+    NoticeQueued,
+    NoticeSent,
+    NoticeWithheld,
+    PreferencesChanged,
+)
 from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
@@ -221,6 +227,11 @@ def _matching(  # noqa: PLR0912
             return f"a round is asked for: {event.reason}"
         case NoticeQueued():
             return f"{names[event.recipient_id]} is to be told: {event.message}"
+        case NoticeWithheld():
+            return f"{names[event.recipient_id]} wants no e-mail of it: {event.message}"
+        case PreferencesChanged():
+            kinds = ", ".join(f"{kind} {timing}" for kind, timing in event.timings)
+            return f"{names[event.member_id]} wants its e-mail: {kinds}"
         case NoticeSent():
             return f"e-mail to {names[event.recipient_id]} ({event.language}): {event.message}"
         case NoticeFailed():

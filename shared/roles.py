@@ -19,6 +19,8 @@ ROLES: dict[str, frozenset[str]] = {
             "ask_for_round",
             "set_contact",
             "erase_contact",
+            "set_preferences",
+            "resend_notice",
         }
     ),
     "core": frozenset({"apply", "endorse", "reject", "suspend_member", "reinstate_member"}),
@@ -45,6 +47,7 @@ ROLES: dict[str, frozenset[str]] = {
             "accept_match",
             "decline_match",
             "deliver",
+            "set_preferences",
             "issue_credential",
             "rotate_credential",
             "revoke_credential",

@@ -6,17 +6,17 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from services.notify import model, store, timing, vault
+from services.notify import model, repeating, store, timing, vault
 from services.notify import preferences as wishes
-from services.notify.model import Recipient
+from services.notify.model import Notice, Recipient
 from services.notify.preferences import Preferences, SetPreferences
 from services.notify.store import needs, notices, preferences, recipients
 from services.notify.timing import When
 from shared import telemetry
 from shared.actor import Command
 from shared.events.envelope import rfc3339
-from shared.events.facts import Line1
-from shared.events.ids import ContactRef, MemberId
+from shared.events.facts import Line1, Text
+from shared.events.ids import ContactRef, MemberId, NoticeId
 from shared.events.members import MemberApplied
 from shared.events.notify import Kind, NoticeFailed, NoticeQueued, NoticeSent, NoticeWithheld
 from shared.events.registry import Event
@@ -30,6 +30,12 @@ class SetContact(Command):
     name_for_greeting: Line1 | None = Field(None, repr=False)
     language: Literal["uk", "en"]
     timezone: str = vault.DEFAULT_ZONE
+
+
+class RepeatNotice(Command):
+    """Why a notice is sent again; everybody can read it."""
+
+    reason: Text
 
 
 async def set_contact(ref: ContactRef, command: SetContact, uow: UnitOfWork) -> None:
@@ -106,6 +112,14 @@ async def set_preferences(
     before = await _preferences(member, uow)
     changed = wishes.change(before, command)
     return await uow.record(preferences, changed) if changed else before
+
+
+async def resend_notice(notice_id: NoticeId, command: RepeatNotice, uow: UnitOfWork) -> Notice:
+    """Send what a notice says again, whatever the hour. Raises NotFound, NotOver."""
+    notice = await uow.require(notices, notice_id)
+    wanted = await _preferences(notice.recipient_id, uow)
+    queued = repeating.repeat(notice, wanted, command.reason, NoticeId.new())
+    return await uow.record(notices, queued)
 
 
 async def unsubscribe(member: MemberId, kinds: Iterable[Kind], uow: UnitOfWork) -> None:

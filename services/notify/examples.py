@@ -9,5 +9,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "language": "uk",
         "timezone": "Europe/Kyiv",
     },
+    "set_preferences": {
+        "timings": {"needs": "daily", "projects": "weekly", "partnerships": "off"},
+        "digest_hour": 8,
+        "digest_weekday": "friday",
+        "quiet_hours": {"begin": "22:00", "end": "07:00"},
+    },
+    "resend_notice": {"reason": "their mail server lost it"},
 }
 """The body of each command, by its name."""

@@ -60,13 +60,14 @@ def message_id(local: str, mail_from: str) -> str:
 def compose(
     *,
     notice_id: str,
-    thread: str,
+    thread: str | None,
     mail_from: str,
     to: str,
     subject: str,
     text: str,
     language: str,
     now: datetime,
+    unsubscribe_url: str | None = None,
 ) -> EmailMessage:
     """The message; no value can add a header or end the one it is in."""
     message = EmailMessage(policy=SMTP_LINES)
@@ -75,7 +76,11 @@ def compose(
     message["Subject"] = one_line(subject)
     message["Date"] = format_datetime(now)
     message["Message-ID"] = message_id(notice_id, mail_from)
-    message["In-Reply-To"] = message["References"] = message_id(thread, mail_from)
+    if thread:
+        message["In-Reply-To"] = message["References"] = message_id(thread, mail_from)
+    if unsubscribe_url:  # RFC 8058
+        message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     message["Content-Language"] = language

@@ -135,6 +135,12 @@ MESSAGES: dict[str, Row] = {
 }
 """Each message's row."""
 
+
+def messages_of(kind: Kind) -> list[str]:
+    """The messages of a kind."""
+    return [message for message, row in MESSAGES.items() if row.kind == kind]
+
+
 _WHO: dict[Party, Callable[[Any, Sequence[MemberId]], Iterable[MemberId | None]]] = {
     "authority": lambda event, donors: [event.authority_id],
     "partner": lambda event, donors: [event.partner_id],

@@ -41,6 +41,12 @@ class SetPreferences(Command):
         return self
 
 
+def may_read(member: MemberId, actor: Actor) -> None:
+    """An auditor may, too. Raises NotYours."""
+    if "auditor" not in actor.roles:
+        must_be_own(member, actor)
+
+
 def must_be_own(member: MemberId, actor: Actor) -> None:
     """A member's preferences are its own and an operator's. Raises NotYours."""
     if "operator" not in actor.roles and actor.member_id != member:
@@ -53,7 +59,7 @@ def must_be_own(member: MemberId, actor: Actor) -> None:
 
 def change(before: Preferences, command: SetPreferences) -> PreferencesChanged | None:
     """Set all of a member's preferences; None where nothing changes."""
-    after = Preferences(id=before.id, **{name: value for name, value in command})
+    after = Preferences(id=before.id, **dict(command))
     return _changed(after) if after != before else None
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from services.notify.unsubscribing import LEAST_KEY
 from shared.settings import Settings
 
 
@@ -35,6 +36,25 @@ class NotifySettings(Settings):
         Field(ge=0, description="How long a notice waits for names and titles still on their way."),
     ] = 60.0
 
+    public_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://",
+            description="Where people reach this service, for links in mails; absent: no links.",
+        ),
+    ] = None
+    link_keys_file: Annotated[
+        Path | None,
+        Field(
+            description="Keys that links in mails are signed with, one a line, of 32 bytes or more;"
+            " the first signs, all are good. Absent: no links."
+        ),
+    ] = None
+    digest_grace_seconds: Annotated[
+        float,
+        Field(ge=0, description="How long after its hour a digest waits for what is being queued."),
+    ] = 60.0
+
     @field_validator("mail_from")
     @classmethod
     def _has_an_address(cls, given: str) -> str:
@@ -42,7 +62,29 @@ class NotifySettings(Settings):
             raise ValueError("must be one line with an address: Name <address@host>")
         return given
 
+    @field_validator("link_keys_file")
+    @classmethod
+    def _has_good_keys(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            _link_keys(file)
+        return file
+
+    @property
+    def link_keys(self) -> list[bytes]:
+        """Read anew each time, so that a key can be added while we run."""
+        return _link_keys(self.link_keys_file) if self.link_keys_file else []
+
     @property
     def smtp_password(self) -> str | None:
         """Read anew each time, so that it can be changed while we run."""
         return self.smtp_password_file.read_text().strip() if self.smtp_password_file else None
+
+
+def _link_keys(file: Path) -> list[bytes]:
+    try:
+        keys = file.read_bytes().split()
+    except OSError as error:
+        raise ValueError(f"can't be read: {error.strerror}") from None
+    if not keys or min(map(len, keys)) < LEAST_KEY:
+        raise ValueError(f"must hold keys of {LEAST_KEY} bytes or more, one a line")
+    return keys

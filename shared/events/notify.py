@@ -9,7 +9,9 @@ from shared.events.ids import ContactRef, MemberId, NoticeId
 from shared.events.registry import Event, Fact
 
 Channel = Literal["email"]
-FailureReason = Literal["no-address", "address-refused", "message-refused", "superseded", "gave-up"]
+FailureReason = Literal[
+    "no-address", "address-refused", "message-refused", "superseded", "unwanted", "gave-up"
+]
 
 Kind = Literal["membership", "partnerships", "needs", "projects", "matches", "operations"]
 """What messages are gathered under, for preferences and webhooks."""

@@ -1,0 +1,44 @@
+"""What a notice says, for whoever may read it: never with an address or a person's name."""
+
+from typing import Literal, NamedTuple
+
+from services.notify import letters, vault, wording
+from services.notify.model import Notice
+from shared.actor import Actor
+from shared.errors import NotYours, Refused
+from shared.mongo import Store
+
+
+class NotKnownYet(Refused):
+    """What the notice tells of is still on its way here."""
+
+    title = "Not known here yet"
+
+
+class Said(NamedTuple):
+    """A notice in words."""
+
+    language: Literal["uk", "en"]
+    subject: str
+    text: str
+    html: str | None
+
+
+async def preview(
+    store: Store, notice: Notice, reader: Actor, language: Literal["uk", "en"] | None
+) -> Said:
+    """What a notice says as things stand. Raises NotYours, NotKnownYet."""
+    if "operator" not in reader.roles and reader.member_id != notice.recipient_id:
+        raise NotYours(
+            "the notice is for member {owner}, not for {given}",
+            owner=notice.recipient_id,
+            given=reader.name,
+        )
+    draft = await letters.draft(store, notice)
+    if draft is None:
+        raise NotKnownYet("event {event} is not known here yet; try again", event=notice.about)
+    contact = await vault.look_up(store, notice.contact_ref)
+    chosen = language or (contact.language if contact else "en")
+    zone = contact.timezone if contact else vault.DEFAULT_ZONE
+    subject, text = wording.write(draft.letter, draft.titles, language=chosen, zone=zone)
+    return Said(chosen, subject, text, None)
