@@ -1,6 +1,6 @@
 """HTTP of preferences: when a member wants its mail."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from services.notify import commands, preferences
 from services.notify.preferences import Preferences, SetPreferences
@@ -26,8 +26,9 @@ async def get_preferences(member_id: MemberId, read: Reads, caller: Caller) -> P
     return await read.find(stored, member_id) or Preferences(id=member_id)
 
 
-@router.put("/preferences/{member_id}")
+@router.put("/preferences/{member_id}", status_code=204)
 @refuses(NotFound, NotYours)
-async def set_preferences(member_id: MemberId, body: SetPreferences, uow: Act) -> Preferences:
+async def set_preferences(member_id: MemberId, body: SetPreferences, uow: Act) -> Response:
     """Set when a member wants its mail: all of it, what is left out as by default."""
-    return await commands.set_preferences(member_id, body, uow)
+    await commands.set_preferences(member_id, body, uow)
+    return Response(status_code=204)
