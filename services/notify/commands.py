@@ -103,15 +103,12 @@ async def close_together(
     await uow.store[store.ATTEMPTS].delete_one({"_id": digest_id}, session=uow.session)
 
 
-async def set_preferences(
-    member: MemberId, command: SetPreferences, uow: UnitOfWork
-) -> Preferences:
+async def set_preferences(member: MemberId, command: SetPreferences, uow: UnitOfWork) -> None:
     """Set when a member wants its mail. Raises NotFound, NotYours."""
     await uow.require(recipients, member)
     wishes.must_be_own(member, uow.actor)
-    before = await _preferences(member, uow)
-    changed = wishes.change(before, command)
-    return await uow.record(preferences, changed) if changed else before
+    if changed := wishes.change(await _preferences(member, uow), command):
+        await uow.record(preferences, changed)
 
 
 async def resend_notice(notice_id: NoticeId, command: RepeatNotice, uow: UnitOfWork) -> Notice:
