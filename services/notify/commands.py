@@ -1,18 +1,20 @@
 """Commands of notify: load, decide, commit."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from services.notify import model, repeating, store, timing, vault
+from services.notify import attempts, model, repeating, store, timing, vault
 from services.notify import preferences as wishes
+from services.notify.attempts import AttemptId
+from services.notify.delivery import Queued
 from services.notify.model import Notice, Recipient
 from services.notify.preferences import Preferences, SetPreferences
 from services.notify.store import needs, notices, preferences, recipients
 from services.notify.timing import When
-from shared import telemetry
+from shared import crash, telemetry
 from shared.actor import Command
 from shared.events.envelope import rfc3339
 from shared.events.facts import Line1, Text
@@ -36,6 +38,14 @@ class RepeatNotice(Command):
     """Why a notice is sent again; everybody can read it."""
 
     reason: Text
+
+
+class Closing(NamedTuple):
+    """What became of a queued notice, and the attempts that ended with it."""
+
+    queued: Queued
+    outcome: NoticeSent | NoticeFailed
+    attempts: tuple[AttemptId, ...] = ()
 
 
 async def set_contact(ref: ContactRef, command: SetContact, uow: UnitOfWork) -> None:
@@ -85,22 +95,21 @@ async def close(outcome: NoticeSent | NoticeFailed, uow: UnitOfWork) -> None:
     notice = await uow.require(notices, outcome.notice_id)
     if notice.status == "queued":
         await uow.record(notices, outcome)
-        if outcome.attempts > 1:
-            attempts = uow.store[store.ATTEMPTS]
-            await attempts.delete_one({"_id": outcome.notice_id}, session=uow.session)
 
 
-async def close_together(
-    outcomes: Sequence[NoticeSent | NoticeFailed], digest_id: str, uow: UnitOfWork
-) -> None:
-    """Record what became of all notices of one digest at once, so that no part of it goes out
-    again; each outcome follows from its own notice's queueing."""
-    for outcome in outcomes:
-        notice = await uow.require(notices, outcome.notice_id)
-        if notice.status == "queued":
-            await uow.follow(uow.origin(notices, outcome.notice_id))
-            await uow.record(notices, outcome)
-    await uow.store[store.ATTEMPTS].delete_one({"_id": digest_id}, session=uow.session)
+async def close_all(closings: Sequence[Closing], uow: UnitOfWork) -> None:
+    """Record what became of many notices, each because it was queued, and how the attempts ended
+    by which they were sent."""
+    await uow.preload(closing.outcome for closing in closings)
+    for closing in closings:
+        uow.because(closing.queued.cause)
+        with telemetry.span("close notice", parent=closing.queued.entry.traceparent):
+            await close(closing.outcome, uow)
+    taken = [a for c in closings if isinstance(c.outcome, NoticeSent) for a in c.attempts]
+    if taken:
+        await attempts.close(uow.store, taken, "taken", session=uow.session)
+    await uow.flush()
+    crash.point("before-outcome-commit")
 
 
 async def set_preferences(member: MemberId, command: SetPreferences, uow: UnitOfWork) -> None:
@@ -158,7 +167,8 @@ async def _when(
     member: MemberId, contact_ref: ContactRef, message: str, uow: UnitOfWork
 ) -> When | None:
     row = model.MESSAGES[message]
-    contact = await vault.look_up(uow.store, contact_ref, uow.session)
+    contacts = await vault.look_up(uow.store, [contact_ref], uow.session)
+    contact = contacts.get(contact_ref)
     zone = ZoneInfo(contact.timezone if contact else vault.DEFAULT_ZONE)
     return timing.when(row.kind, row.urgent, await _preferences(member, uow), zone, uow.now)
 

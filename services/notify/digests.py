@@ -1,4 +1,4 @@
-"""Digests: one mail for all notices to one contact whose time has come together; pure.
+"""Digests: one mail for all notices to one contact whose time has come together.
 
 Which notices are in one was decided when each was queued, by its contact and its moment; the sender
 closes all of them in one transaction. So after a crash in between the same notices make the same
@@ -6,7 +6,7 @@ digest again, under the same Message-ID.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from uuid import NAMESPACE_URL, uuid5
 
@@ -16,34 +16,30 @@ from services.notify.settings import NotifySettings
 from services.notify.vault import Contact
 from services.notify.wording import Letter, Titles
 
-MOST = 100
-"""Notices in one digest; what is more goes into another."""
 
-
-def digest_id(together: Sequence[Notice]) -> str:
+def digest_id(contact_ref: str, not_before: str | None, told_before: int) -> str:
     """What its Message-ID is made of: the same for the same contact and time.
 
-    `together` are all that are due together, first queued first, also those that have been
-    overtaken. The first is part of it since there may be more than go into one mail.
+    `told_before` is how many notices of that time have been sent: one that is too long for one mail
+    has several parts.
     """
-    first = together[0]
-    what = f"{first.contact_ref}:{first.not_before}:{first.id}"
-    return str(uuid5(NAMESPACE_URL, f"alliance:digest:{what}"))
+    part = f":{told_before}" if told_before else ""
+    return str(uuid5(NAMESPACE_URL, f"alliance:digest:{contact_ref}:{not_before}{part}"))
 
 
 def compose(
-    together: Sequence[Notice],
+    notice: Notice,
+    told_before: int,
     letters: Sequence[Letter],
     titles: Titles,
     contact: Contact,
     settings: NotifySettings,
-    now: datetime,
 ) -> EmailMessage:
-    """The mail; `letters` are those of `together` that have not been overtaken."""
+    """The mail; `notice` is any of its notices, `letters` are what all of them say."""
     unsubscribe_url = unsubscribing.url(
         settings.public_url,
         settings.link_keys,
-        together[0].recipient_id,
+        notice.recipient_id,
         [model.MESSAGES[letter.message].kind for letter in letters],
     )
     subject, text = wording.digest(
@@ -56,13 +52,13 @@ def compose(
         unsubscribe_url=unsubscribe_url,
     )
     return mail.compose(
-        notice_id=digest_id(together),
+        notice_id=digest_id(notice.contact_ref, notice.not_before, told_before),
         thread=None,
         mail_from=settings.mail_from,
         to=contact.email,
         subject=subject,
         text=text,
         language=contact.language,
-        now=now,
+        now=datetime.now(UTC),
         unsubscribe_url=unsubscribe_url,
     )

@@ -1,4 +1,4 @@
-"""What a notice says, put together when it is read or sent: its event, its party, all names.
+"""What notices say, put together when they are read or sent: their events, parties and names.
 
 What has been overtaken meanwhile is found here, too: then there is nothing to be sent.
 """
@@ -6,73 +6,73 @@ What has been overtaken meanwhile is found here, too: then there is nothing to b
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.notify import model, store, wording
-from services.notify.model import Notice
+from services.notify import model, store, vault, wording
+from services.notify.model import Match, Notice
 from services.notify.preferences import Preferences
+from services.notify.vault import Contact
 from services.notify.wording import Letter, Titles
-from shared.events import Event, read_event
+from shared.events import Envelope, Event, read_event
+from shared.events.ids import MemberId
 from shared.events.notify import FailureReason
-from shared.log import Folded, S, held
 from shared.mongo import Store
 
 
 @dataclass(frozen=True)
-class Draft:
-    """What a notice says, before it is said in a language.
+class Known:
+    """All that some notices need to be written, read at once."""
 
-    `overtaken` is why it is not to be sent any more, `unnamed` what it names and has no name yet.
-    """
-
-    letter: Letter
+    facts: dict[str, Envelope]
+    events: dict[str, Event]
+    contacts: dict[str, Contact]
+    preferences: dict[str, Preferences]
+    matches: dict[str, Match]
+    donors: dict[str, tuple[MemberId, ...]]
     titles: Titles
-    overtaken: FailureReason | None
-    unnamed: frozenset[str]
 
 
-async def draft(database: Store, notice: Notice) -> Draft | None:
-    """What a notice says as things stand; None while its event is still on its way."""
-    facts = await store.facts(database, notice.about)
-    if facts is None:
-        return None
-    event = read_event(facts)
-    match_id = getattr(event, "match_id", None)
-    match = await _get(database, store.matches, match_id) if match_id else None
-    named = wording.named(event)
-    titles = await store.titles(database, named)
-    letter = Letter(
+async def read(database: Store, notices: Sequence[Notice]) -> Known:
+    """What is known at this moment."""
+    facts = await store.facts(database, {n.about for n in notices})
+    events = {about: read_event(envelope) for about, envelope in facts.items()}
+    match_ids = {str(e.match_id) for e in events.values() if hasattr(e, "match_id")}
+    named = {name for event in events.values() for name in wording.named(event)}
+    return Known(
+        facts=facts,
+        events=events,
+        contacts=await vault.look_up(database, {n.contact_ref for n in notices}),
+        preferences=await store.preferences_of(database, {n.recipient_id for n in notices}),
+        matches=await store.match_states(database, match_ids) if match_ids else {},
+        donors=await store.donors(database, {e.subject for e in events.values()}),
+        titles=await store.titles(database, named),
+    )
+
+
+def overtaken(notice: Notice, known: Known) -> FailureReason | None:
+    """Why a notice whose event is known is not to be sent any more: its news is old, or its
+    recipient has turned its kind off since."""
+    match = known.matches.get(getattr(known.events[notice.about], "match_id", ""))
+    if model.superseded(notice, match):
+        return "superseded"
+    wanted = known.preferences.get(notice.recipient_id)
+    kind = model.MESSAGES[notice.message].kind
+    return "unwanted" if wanted and getattr(wanted.timings, kind) == "off" else None
+
+
+def is_complete(notice: Notice, known: Known) -> bool:
+    """Whether all that it names has a name here; what has none is on its way by another topic."""
+    return wording.named(known.events[notice.about]) <= known.titles.keys()
+
+
+def letter(notice: Notice, known: Known) -> Letter:
+    """What a notice says whose event is known."""
+    event = known.events[notice.about]
+    match = known.matches.get(getattr(event, "match_id", ""))
+    told = model.audience(event, known.donors.get(event.subject, ()))
+    return Letter(
         event=event,
         about=notice.about,
-        time=facts.time,
+        time=known.facts[notice.about].time,
         message=notice.message,
-        party=await _party(database, event, notice),
+        party=next((t.party for t in told if t.recipient_id == notice.recipient_id), None),
         match_status=match.status if match else "proposed",
     )
-    overtaken: FailureReason | None = None
-    if model.superseded(notice, match):
-        overtaken = "superseded"
-    elif await _is_off(database, notice):
-        overtaken = "unwanted"
-    return Draft(letter, titles, overtaken, frozenset(named - titles.keys()))
-
-
-def all_titles(drafts: Sequence[Draft]) -> Titles:
-    """The names of all that some drafts name."""
-    return {key: names for each in drafts for key, names in each.titles.items()}
-
-
-async def _is_off(database: Store, notice: Notice) -> bool:
-    """Whether the recipient has turned its kind off since it was queued."""
-    wanted = await _get(database, store.preferences, notice.recipient_id)
-    timings = (wanted or Preferences(id=notice.recipient_id)).timings
-    return bool(getattr(timings, model.MESSAGES[notice.message].kind) == "off")
-
-
-async def _party(database: Store, event: Event, notice: Notice) -> model.Party | None:
-    need = await database[store.needs.name].find_one({"_id": event.subject}) or {}
-    told = model.audience(event, need.get("donors", ()))
-    return next((t.party for t in told if t.recipient_id == notice.recipient_id), None)
-
-
-async def _get(database: Store, collection: Folded[S], key: str) -> S | None:
-    document = await database[collection.name].find_one({"_id": key})
-    return held(collection, document).state if document else None

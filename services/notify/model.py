@@ -233,6 +233,7 @@ class Notice(State):
     language: Language | None = None
     message_id: str | None = None
     attempts: int | None = None
+    uncertain: int | None = None
     reason: FailureReason | None = None
 
 
@@ -278,8 +279,9 @@ def evolve_notice(notice: Notice | None, event: object) -> Notice:
             decided = e.model_dump(exclude={"notice_id"})
             return Notice(id=e.notice_id, **decided, status="withheld")
         case Notice(status="queued"), NoticeSent() as e:
-            sent = {"language": e.language, "message_id": e.message_id, "attempts": e.attempts}
-            return notice.model_copy(update={"status": "sent", **sent})
+            sent = {"language": e.language, "message_id": e.message_id}
+            made = {"attempts": e.attempts, "uncertain": e.uncertain}
+            return notice.model_copy(update={"status": "sent", **sent, **made})
         case Notice(status="queued"), NoticeFailed() as e:
             failed = {"reason": e.reason, "attempts": e.attempts}
             return notice.model_copy(update={"status": "failed", **failed})

@@ -34,11 +34,12 @@ async def preview(
             owner=notice.recipient_id,
             given=reader.name,
         )
-    draft = await letters.draft(store, notice)
-    if draft is None:
+    known = await letters.read(store, [notice])
+    if notice.about not in known.events:
         raise NotKnownYet("event {event} is not known here yet; try again", event=notice.about)
-    contact = await vault.look_up(store, notice.contact_ref)
+    contact = known.contacts.get(notice.contact_ref)
     chosen = language or (contact.language if contact else "en")
     zone = contact.timezone if contact else vault.DEFAULT_ZONE
-    subject, text = wording.write(draft.letter, draft.titles, language=chosen, zone=zone)
+    letter = letters.letter(notice, known)
+    subject, text = wording.write(letter, known.titles, language=chosen, zone=zone)
     return Said(chosen, subject, text, None)

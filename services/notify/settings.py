@@ -2,7 +2,7 @@
 
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -15,12 +15,27 @@ class NotifySettings(Settings):
 
     smtp_host: Annotated[str, Field(description="The mail server.")]
     smtp_port: Annotated[int, Field(ge=1, le=65_535, description="Its port.")] = 25
-    smtp_starttls: Annotated[bool, Field(description="Demand STARTTLS.")] = False
+    smtp_tls: Annotated[
+        Literal["none", "starttls", "tls"],
+        Field(description="How the connection is secured; what is asked for is demanded."),
+    ] = "none"
+    smtp_ca_file: Annotated[
+        Path | None, Field(description="CA of the mail server's certificate, if not a usual one.")
+    ] = None
     smtp_username: Annotated[str | None, Field(description="Who we are there.")] = None
     smtp_password_file: Annotated[Path | None, Field(description="Its password, in a file.")] = None
     smtp_timeout_seconds: Annotated[
         float, Field(gt=0, description="How long one answer of the mail server may take.")
     ] = 30.0
+    smtp_connections: Annotated[
+        int, Field(ge=1, le=20, description="Most connections to the mail server at once.")
+    ] = 8
+    domain_connections: Annotated[
+        int, Field(ge=1, description="Most mails at once to the addresses of one mail domain.")
+    ] = 4
+    domain_rate: Annotated[
+        float, Field(gt=0, description="Most mails a second to the addresses of one mail domain.")
+    ] = 20.0
     mail_from: Annotated[str, Field(description="`From` of every message: Name <address>.")] = (
         "Alliance for the Reconstruction of Ukraine <noreply@alliance.example>"
     )

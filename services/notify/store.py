@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import IndexModel
 
-from services.notify import model
+from services.notify import attempts, model
+from services.notify.attempts import ATTEMPTS
 from services.notify.model import Match, Need, Notice, Pledge, Recipient
 from services.notify.preferences import Preferences
 from services.notify.preferences import evolve as evolve_preferences
-from shared.events.envelope import Envelope, rfc3339
+from shared.events.envelope import Envelope
+from shared.events.ids import MemberId
 from shared.events.matching import (
     MatchAgreed,
     MatchDeclined,
@@ -29,7 +30,7 @@ from shared.events.notify import (
     PreferencesChanged,
 )
 from shared.events.projects import NeedPosted, ProjectStarted
-from shared.log import Folded, Records
+from shared.log import LOG, Folded, Records, envelope, held
 from shared.mongo import Session, Store
 
 notices = Folded(
@@ -38,12 +39,12 @@ notices = Folded(
     model.evolve_notice,
     dict.fromkeys((NoticeQueued, NoticeWithheld, NoticeSent, NoticeFailed), "notice_id"),
     [
-        IndexModel([("status", 1), ("last_event", 1)]),
+        IndexModel([("status", 1), ("not_before", 1), ("last_event", 1)]),
         IndexModel([("recipient_id", 1), ("_id", 1)]),
         IndexModel(
-            [("not_before", 1)],
-            name="digests that are due",
-            partialFilterExpression={"status": "queued", "digest": True},
+            [("contact_ref", 1), ("not_before", 1)],
+            name="digests",
+            partialFilterExpression={"digest": True},
         ),
     ],
 )
@@ -74,9 +75,6 @@ FACTS = "facts"
 AWAITED = "awaited"
 """What is to be told to a member whose application has not been read yet, by the member's id."""
 
-ATTEMPTS = "attempts"
-"""How often a notice that is still queued was tried, and failed for the time being."""
-
 RECORDS = Records(
     "notify",
     notices,
@@ -86,6 +84,7 @@ RECORDS = Records(
     matches,
     preferences,
     plain=("contacts", FACTS, AWAITED, ATTEMPTS),
+    plain_indexes={ATTEMPTS: attempts.INDEXES},
 )
 
 Document = dict[str, Any]
@@ -97,10 +96,10 @@ async def keep_facts(store: Store, session: Session, event: Envelope) -> None:
     await store[FACTS].replace_one({"_id": event.id}, entry, upsert=True, session=session)
 
 
-async def facts(store: Store, about: str) -> Envelope | None:
-    """The event that a notice tells of."""
-    found = await store[FACTS].find_one({"_id": about}, {"_id": 0})
-    return Envelope(**found) if found else None
+async def facts(store: Store, about: Iterable[str]) -> dict[str, Envelope]:
+    """The events that notices tell of, by id, as far as they are known."""
+    found = store[FACTS].find({"_id": {"$in": list(about)}})
+    return {d.pop("_id"): Envelope(**d) for d in await found.to_list(None)}
 
 
 async def await_member(store: Store, session: Session, member: str, waiting: Document) -> None:
@@ -122,12 +121,72 @@ async def awaited(store: Store, session: Session, member: str) -> list[Document]
     return list(found["waiting"]) if found else []
 
 
-async def queued(store: Store, not_these: Iterable[str], limit: int) -> list[Document]:
-    """The documents of queued notices that go out alone and are due, first queued first."""
-    now = rfc3339(datetime.now(UTC))
-    query: Document = {"status": "queued", "digest": False, "_id": {"$nin": list(not_these)}}
-    query["$or"] = [{"not_before": None}, {"not_before": {"$lte": now}}]
+async def due(
+    store: Store,
+    channel: str,
+    now: str,
+    *,
+    digests: str | None = None,
+    not_these: Iterable[str] = (),
+    not_to: Iterable[str] = (),
+    limit: int = 1,
+) -> list[Document]:
+    """The documents of queued notices that may be sent at this moment, first queued first; those
+    that had to wait for their time come after, of digests' those that were due at `digests`.
+
+    `not_these` are notices, `not_to` contacts.
+    """
+    query: Document = {"status": "queued", "channel": channel}
+    if these := list(not_these):
+        query["_id"] = {"$nin": these}
+    if contacts := list(not_to):
+        query["contact_ref"] = {"$nin": contacts}
+    ripe = [{"digest": False}, {"not_before": {"$lte": digests or now}}]
+    found: list[Document] = []
+    for when in ({"not_before": None}, {"not_before": {"$gt": "", "$lte": now}, "$or": ripe}):
+        if left := limit - len(found):
+            cursor = store[notices.name].find(query | when)
+            cursor = cursor.sort([("not_before", 1), ("last_event", 1)]).limit(left)
+            found += await cursor.to_list(None)
+    return found
+
+
+async def together(store: Store, contact_ref: str, not_before: str, limit: int) -> list[Document]:
+    """The documents of all queued notices of a digest: to one contact, and due at one moment."""
+    query: Document = {"contact_ref": contact_ref, "not_before": not_before, "digest": True}
+    query["status"] = "queued"
     return await store[notices.name].find(query).sort("last_event", 1).limit(limit).to_list(None)
+
+
+async def sent_of_digest(store: Store, contact_ref: str, not_before: str) -> int:
+    """How many notices of a digest have been sent; more than none where it has several parts."""
+    query = {"contact_ref": contact_ref, "not_before": not_before, "digest": True}
+    return await store[notices.name].count_documents(query | {"status": "sent"})
+
+
+async def entries(store: Store, ids: Iterable[str]) -> dict[str, Envelope]:
+    """Events of our own log, by id."""
+    found = store[LOG].find({"_id": {"$in": list(ids)}})
+    return {d["_id"]: envelope(RECORDS.service, d) for d in await found.to_list(None)}
+
+
+async def match_states(store: Store, ids: Iterable[str]) -> dict[str, Match]:
+    """How matches stand, by id."""
+    documents = await store[matches.name].find({"_id": {"$in": list(ids)}}).to_list(None)
+    return {d["_id"]: state for d in documents if (state := held(matches, d).state)}
+
+
+async def preferences_of(store: Store, members: Iterable[str]) -> dict[str, Preferences]:
+    """What members have set, by the member's id, as far as they have."""
+    found = store[preferences.name].find({"_id": {"$in": list(members)}})
+    documents = await found.to_list(None)
+    return {d["_id"]: state for d in documents if (state := held(preferences, d).state)}
+
+
+async def donors(store: Store, need_ids: Iterable[str]) -> dict[str, tuple[MemberId, ...]]:
+    """The donors of needs' projects, by the need's id."""
+    found = store[needs.name].find({"_id": {"$in": list(need_ids)}}, {"donors": 1})
+    return {d["_id"]: tuple(d.get("donors", ())) for d in await found.to_list(None)}
 
 
 async def titles(store: Store, ids: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -83,7 +83,11 @@ class NoticeWithheld(Event, type="notice-withheld", version=1, owner="notify", s
 
 
 class NoticeSent(Event, type="notice-sent", version=1, owner="notify", subject="notice_id"):
-    """The mail server took the message. Subject: the notice's id."""
+    """The mail server took the message. Subject: the notice's id.
+
+    `uncertain` of the attempts ended without our knowing how: each may have brought the message,
+    too, under the same `message_id`.
+    """
 
     notice_id: NoticeId
     recipient_id: MemberId
@@ -92,6 +96,7 @@ class NoticeSent(Event, type="notice-sent", version=1, owner="notify", subject="
     language: Language
     message_id: str
     attempts: Annotated[int, Field(ge=1)]
+    uncertain: Annotated[int, Field(ge=1)] | None = None
 
 
 class NoticeFailed(Event, type="notice-failed", version=1, owner="notify", subject="notice_id"):
