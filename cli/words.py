@@ -44,6 +44,8 @@ from shared.events.notify import (
     NoticeQueued,
     NoticeRequeued,
     NoticeSent,
+    NoticeWithheld,
+    PreferencesChanged,
     WebhookDisabled,
     WebhookEnabled,
     WebhookRegistered,
@@ -239,12 +241,23 @@ def _notify(event: Event, names: Names) -> str:
             return f"{names[event.recipient_id]} is to be told: {event.message}"
         case NoticeSent(channel="webhook"):
             return f"webhook of {names[event.recipient_id]}: {event.message}"
+        case NoticeWithheld():
+            return f"{names[event.recipient_id]} wants no e-mail of it: {event.message}"
+        case PreferencesChanged():
+            kinds = ", ".join(f"{kind} {timing}" for kind, timing in event.timings)
+            return f"{names[event.member_id]} wants its e-mail: {kinds}"
         case NoticeSent():
             return f"e-mail to {names[event.recipient_id]} ({event.language}): {event.message}"
         case NoticeFailed():
             return f"no {event.channel} to {names[event.recipient_id]}: {event.reason}"
         case NoticeRequeued():
             return f"{names[event.recipient_id]} is to be told again: {event.message}"
+        case _:
+            return _webhook(event, names)
+
+
+def _webhook(event: Event, names: Names) -> str:
+    match event:
         case WebhookRegistered():
             kinds = ", ".join(event.kinds) or "all"
             return f"{names[event.member_id]} has a webhook for {kinds}"

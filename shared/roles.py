@@ -26,6 +26,8 @@ ROLES: dict[str, frozenset[str]] = {
             "enable_webhook",
             "remove_webhook",
             "replay_notice",
+            "set_preferences",
+            "resend_notice",
         }
     ),
     "core": frozenset({"apply", "endorse", "reject", "suspend_member", "reinstate_member"}),
@@ -53,6 +55,7 @@ ROLES: dict[str, frozenset[str]] = {
             "accept_match",
             "decline_match",
             "deliver",
+            "set_preferences",
             "issue_credential",
             "rotate_credential",
             "revoke_credential",

@@ -1,6 +1,6 @@
 """notify as a process: `uvicorn services.notify.app:app`."""
 
-from services.notify import api, sender
+from services.notify import api, sender, unsubscribe_api
 from services.notify.examples import EXAMPLES
 from services.notify.handlers import on
 from services.notify.settings import NotifySettings
@@ -13,7 +13,10 @@ app = Service(
     RECORDS,
     title="Notify",
     summary="Who was told what, and where they are reached.",
-    routers=[api.router],
+    routers=[
+        api.router,
+        unsubscribe_api.router,
+    ],
     examples=EXAMPLES,
     on=on,
     workers=[sender.worker, courier.worker],

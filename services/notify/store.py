@@ -6,12 +6,16 @@ from typing import Any
 
 from pymongo import IndexModel
 
-from services.notify import model
+from services.notify import attempts, model
+from services.notify.attempts import ATTEMPTS
 from services.notify.model import Match, Need, Notice, Pledge, Recipient
+from services.notify.preferences import Preferences
+from services.notify.preferences import evolve as evolve_preferences
 from services.notify.webhooks.attempts import DELIVERIES, INDEXES
 from services.notify.webhooks.endpoints import ENDPOINTS
 from services.notify.webhooks.model import Webhook, evolve_webhook
 from shared.events.envelope import Envelope
+from shared.events.ids import MemberId
 from shared.events.matching import (
     MatchAgreed,
     MatchDeclined,
@@ -26,6 +30,8 @@ from shared.events.notify import (
     NoticeQueued,
     NoticeRequeued,
     NoticeSent,
+    NoticeWithheld,
+    PreferencesChanged,
     WebhookDisabled,
     WebhookEnabled,
     WebhookRegistered,
@@ -40,16 +46,27 @@ notices = Folded(
     "notices",
     Notice,
     model.evolve_notice,
-    dict.fromkeys((NoticeQueued, NoticeSent, NoticeFailed, NoticeRequeued), "notice_id"),
+    dict.fromkeys(
+        (NoticeQueued, NoticeWithheld, NoticeSent, NoticeFailed, NoticeRequeued), "notice_id"
+    ),
     [
-        IndexModel([("status", 1), ("last_event", 1)]),
+        IndexModel([("status", 1), ("not_before", 1), ("last_event", 1)]),
         IndexModel([("recipient_id", 1), ("_id", 1)]),
+        IndexModel(
+            [("contact_ref", 1), ("not_before", 1)],
+            name="digests",
+            partialFilterExpression={"digest": True},
+        ),
         IndexModel(
             [("webhook_id", 1), ("last_event", 1)],
             name="queued for a webhook",
             partialFilterExpression={"status": "queued", "channel": "webhook"},
         ),
     ],
+)
+
+preferences = Folded(
+    "preferences", Preferences, evolve_preferences, {PreferencesChanged: "member_id"}
 )
 
 recipients = Folded("recipients", Recipient, model.evolve_recipient, {MemberApplied: "member_id"})
@@ -92,9 +109,6 @@ webhooks = Folded(
     begins=(WebhookRegistered,),
 )
 
-ATTEMPTS = "attempts"
-"""How often a notice that is still queued was tried, and failed for the time being."""
-
 RECORDS = Records(
     "notify",
     notices,
@@ -102,9 +116,10 @@ RECORDS = Records(
     needs,
     pledges,
     matches,
+    preferences,
     webhooks,
     plain=("contacts", FACTS, AWAITED, ATTEMPTS, ENDPOINTS, DELIVERIES),
-    plain_indexes={DELIVERIES: INDEXES},
+    plain_indexes={ATTEMPTS: attempts.INDEXES, DELIVERIES: INDEXES},
 )
 
 Document = dict[str, Any]
@@ -116,18 +131,14 @@ async def keep_facts(store: Store, session: Session, event: Envelope) -> None:
     await store[FACTS].replace_one({"_id": event.id}, entry, upsert=True, session=session)
 
 
-async def facts(store: Store, about: str) -> Envelope | None:
-    """The event that a notice tells of: another's, or of our own log."""
-    if found := await store[FACTS].find_one({"_id": about}, {"_id": 0}):
-        return Envelope(**found)
-    own = await store[LOG].find_one({"_id": about})
-    return envelope("notify", own) if own else None
-
-
-async def match(store: Store, match_id: str) -> Match | None:
-    """How a match stands at this moment."""
-    document = await store[matches.name].find_one({"_id": match_id})
-    return held(matches, document).state if document else None
+async def facts(store: Store, about: Iterable[str]) -> dict[str, Envelope]:
+    """The events that notices tell of, by id, as far as they are known: others', and of our own
+    log."""
+    ids = list(about)
+    found = store[FACTS].find({"_id": {"$in": ids}})
+    known = {d.pop("_id"): Envelope(**d) for d in await found.to_list(None)}
+    left = [each for each in ids if each not in known]
+    return known | await entries(store, left) if left else known
 
 
 async def await_member(store: Store, session: Session, member: str, waiting: Document) -> None:
@@ -149,10 +160,72 @@ async def awaited(store: Store, session: Session, member: str) -> list[Document]
     return list(found["waiting"]) if found else []
 
 
-async def queued(store: Store, not_these: Iterable[str], limit: int) -> list[Document]:
-    """The documents of queued notices that go by mail, first queued first."""
-    query = {"status": "queued", "channel": "email", "_id": {"$nin": list(not_these)}}
+async def due(
+    store: Store,
+    channel: str,
+    now: str,
+    *,
+    digests: str | None = None,
+    not_these: Iterable[str] = (),
+    not_to: Iterable[str] = (),
+    limit: int = 1,
+) -> list[Document]:
+    """The documents of queued notices that may be sent at this moment, first queued first; those
+    that had to wait for their time come after, of digests' those that were due at `digests`.
+
+    `not_these` are notices, `not_to` contacts.
+    """
+    query: Document = {"status": "queued", "channel": channel}
+    if these := list(not_these):
+        query["_id"] = {"$nin": these}
+    if contacts := list(not_to):
+        query["contact_ref"] = {"$nin": contacts}
+    ripe = [{"digest": False}, {"not_before": {"$lte": digests or now}}]
+    found: list[Document] = []
+    for when in ({"not_before": None}, {"not_before": {"$gt": "", "$lte": now}, "$or": ripe}):
+        if left := limit - len(found):
+            cursor = store[notices.name].find(query | when)
+            cursor = cursor.sort([("not_before", 1), ("last_event", 1)]).limit(left)
+            found += await cursor.to_list(None)
+    return found
+
+
+async def together(store: Store, contact_ref: str, not_before: str, limit: int) -> list[Document]:
+    """The documents of all queued notices of a digest: to one contact, and due at one moment."""
+    query: Document = {"contact_ref": contact_ref, "not_before": not_before, "digest": True}
+    query["status"] = "queued"
     return await store[notices.name].find(query).sort("last_event", 1).limit(limit).to_list(None)
+
+
+async def sent_of_digest(store: Store, contact_ref: str, not_before: str) -> int:
+    """How many notices of a digest have been sent; more than none where it has several parts."""
+    query = {"contact_ref": contact_ref, "not_before": not_before, "digest": True}
+    return await store[notices.name].count_documents(query | {"status": "sent"})
+
+
+async def entries(store: Store, ids: Iterable[str]) -> dict[str, Envelope]:
+    """Events of our own log, by id."""
+    found = store[LOG].find({"_id": {"$in": list(ids)}})
+    return {d["_id"]: envelope(RECORDS.service, d) for d in await found.to_list(None)}
+
+
+async def match_states(store: Store, ids: Iterable[str]) -> dict[str, Match]:
+    """How matches stand, by id."""
+    documents = await store[matches.name].find({"_id": {"$in": list(ids)}}).to_list(None)
+    return {d["_id"]: state for d in documents if (state := held(matches, d).state)}
+
+
+async def preferences_of(store: Store, members: Iterable[str]) -> dict[str, Preferences]:
+    """What members have set, by the member's id, as far as they have."""
+    found = store[preferences.name].find({"_id": {"$in": list(members)}})
+    documents = await found.to_list(None)
+    return {d["_id"]: state for d in documents if (state := held(preferences, d).state)}
+
+
+async def donors(store: Store, need_ids: Iterable[str]) -> dict[str, tuple[MemberId, ...]]:
+    """The donors of needs' projects, by the need's id."""
+    found = store[needs.name].find({"_id": {"$in": list(need_ids)}}, {"donors": 1})
+    return {d["_id"]: tuple(d.get("donors", ())) for d in await found.to_list(None)}
 
 
 async def titles(store: Store, ids: Iterable[str]) -> dict[str, dict[str, str]]:

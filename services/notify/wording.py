@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -81,6 +81,21 @@ def write(
     footer = speech.footer.format(when=moment(letter.time, zone), about=letter.about)
     text = "\n\n".join([greeting, *said, "\n".join(["--", *why, footer])])
     return one_line(template.subject.format_map(found)), _safe(text) + "\n"
+
+
+def digest(
+    letters: Sequence[Letter],
+    titles: Titles,
+    *,
+    language: str = DEFAULT_LANGUAGE,
+    zone: str = "UTC",
+    name: str | None = None,
+    public_url: str | None = None,
+    unsubscribe_url: str | None = None,
+) -> tuple[str, str]:
+    """One mail for many letters: its subject and its text."""
+    parts = [write(letter, titles, language=language, zone=zone, name=name) for letter in letters]
+    return f"Alliance: {len(parts)}", "\n\n".join(f"{subject}\n\n{text}" for subject, text in parts)
 
 
 def moment(time: str, zone: str) -> str:

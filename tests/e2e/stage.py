@@ -142,6 +142,10 @@ class Stage(Acting):
         """A project whose completion is not verified."""
         return await self.then(await self.work(), "completion", "complete_project")
 
+    async def of_irpin(self) -> Json:
+        """What is Irpin's as a member."""
+        return {"member_id": self.ids["irpin"]}
+
     async def contact(self) -> Json:
         """An address in the vault."""
         return {"contact_ref": str(uuid4())}
@@ -163,6 +167,18 @@ class Stage(Acting):
             {"_id": staged["webhook_id"]}, {"$set": {"status": "disabled", "cause": "gone"}}
         )
         return staged
+
+    async def notice(self) -> Json:
+        """A notice that failed: whom it is for has a contact, and no address in the vault."""
+        self._applicants += 1
+        name = f"reader{self._applicants}"
+        member = await self.apply(name, "ukraine", contact_ref=str(uuid4()))
+        endorsement = BODIES["endorse"]
+        await self.done("auc", "members", f"/members/{member}/endorsements", endorsement)
+
+        path = f"/notices?recipient_id={member}&status=failed"
+        found: list[Json] = await until(lambda: self.got("notify", path))
+        return {"notice_id": found[0]["id"]}
 
     async def then(self, staged: Json, step: str, command: str) -> Json:
         """Borodianka takes a step with its need."""
@@ -305,6 +321,10 @@ ROWS: dict[str, Row] = {
     "set_contact": Row(
         "notify", "/contacts/{contact_ref}", Stage.contact, "operator", method="PUT"
     ),
+    "set_preferences": Row(
+        "notify", "/preferences/{member_id}", Stage.of_irpin, "irpin", "cascais", method="PUT"
+    ),
+    "resend_notice": Row("notify", "/notices/{notice_id}/resendings", Stage.notice, "operator"),
     "erase_contact": Row(
         "notify", "/contacts/{contact_ref}", Stage.contact, "operator", method="DELETE"
     ),

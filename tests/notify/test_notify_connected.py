@@ -148,7 +148,12 @@ def test_a_450_is_tried_again_and_others_do_not_wait(
     assert (found[IRPIN]["status"], found[IRPIN]["attempts"]) == ("sent", 3)
     assert (found[CASCAIS]["status"], found[CASCAIS]["attempts"]) == ("sent", 1)
     assert [m["To"] for m in server.messages] == ["mayor@cascais.example", "mayor@irpin.example"]
-    assert notify.db["attempts"].count_documents({}) == 0
+    tried = notify.db["attempts"].find({"notice_id": found[IRPIN]["_id"]}).sort("number", 1)
+    assert [(a["number"], a["state"], a.get("code")) for a in tried] == [
+        (1, "failed", 450),
+        (2, "failed", 450),
+        (3, "taken", None),
+    ]
 
 
 def test_a_550_ends_in_notice_failed(notify: Notify, logs: Logs, server: MailServer) -> None:
@@ -174,7 +179,8 @@ def test_what_ended_meanwhile_is_not_proposed_any_more(
     match = MatchId.new()
     events = [logs.envelope(proposed(match)), logs.envelope(declined(match))]
     notify.publish(events[:1])
-    until(lambda: notify.db["attempts"].count_documents({}) > 0)
+    until(lambda: len(notify.notices(about=events[0].id)) == 2)
+    until(lambda: "the mail server is away" in notify.process.log_file.read_text())
     notify.publish(events[1:])
     until(lambda: notify.notices(about=events[1].id))
     server.start()
@@ -211,7 +217,7 @@ def test_a_notice_is_given_up_only_after_long_and_several_attempts(
 
 
 def test_killed_in_between_it_loses_nothing(notify: Notify, logs: Logs, server: MailServer) -> None:
-    """Forty notices, four SIGKILLs: each is sent, and twice only what a kill fell on."""
+    """Forty notices, four SIGKILLs: each is sent; twice only what a kill fell on, and counted."""
     server.pause = 0.2
     events = [logs.envelope(need_posted(NeedId.new())) for _ in range(40)]
     about = {"$in": [e.id for e in events]}
@@ -227,8 +233,10 @@ def test_killed_in_between_it_loses_nothing(notify: Notify, logs: Logs, server: 
     received = Counter(m["Message-ID"] for m in server.messages)
     assert set(received) == {n["message_id"] for n in found}
     again = sum(received.values()) - len(received)
-    assert again <= 4
-    print(f"40 notices, 4 kills: none lost, {again} sent twice under the same Message-ID")
+    assert all(received[n["message_id"]] <= 1 + (n.get("uncertain") or 0) for n in found)
+    uncertain = sum(n.get("uncertain") or 0 for n in found)
+    assert again <= uncertain <= 4 * 4  # as many as go to one domain at once
+    print(f"40 notices, 4 kills: none lost, {again} sent twice, {uncertain} counted as uncertain")
 
 
 def test_an_ordinary_stop_sends_nothing_twice(

@@ -16,7 +16,13 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 
 from services.notify import commands, model, store
-from services.notify.delivery import AddressRefused, MessageRefused, NotHandedOver, ServerAway
+from services.notify.delivery import (
+    AddressRefused,
+    MessageRefused,
+    NotHandedOver,
+    Queued,
+    ServerAway,
+)
 from services.notify.model import Notice
 from services.notify.settings import NotifySettings
 from services.notify.webhooks import addresses, attempts, endpoints, payload, signing
@@ -25,9 +31,8 @@ from services.notify.webhooks.endpoints import Endpoint
 from services.notify.webhooks.handing import Busy, Hands, NotThere
 from services.notify.webhooks.model import Webhook
 from shared import telemetry
-from shared.actor import Cause
 from shared.errors import InvalidInput
-from shared.events import Envelope, read_event
+from shared.events import read_event
 from shared.events.ids import WebhookId
 from shared.events.notify import DisabledCause, FailureReason, NoticeFailed, NoticeSent
 from shared.log import LOG, envelope, held
@@ -55,19 +60,6 @@ OUTCOMES: tuple[tuple[type[NotHandedOver], attempts.Outcome], ...] = (
     (ServerAway, "no-answer"),
     (NotHandedOver, "refused"),
 )
-
-
-@dataclass(frozen=True)
-class Queued:
-    """A queued notice and the log's entry that says so."""
-
-    notice: Notice
-    entry: Envelope
-
-    @property
-    def age(self) -> float:
-        """Seconds since it was queued, for the last time."""
-        return (datetime.now(UTC) - datetime.fromisoformat(self.entry.time)).total_seconds()
 
 
 @dataclass(frozen=True)
@@ -184,8 +176,7 @@ class Courier:
                 return
             self._ended[notice.id] = ended
             span.set_attribute("alliance.notice.outcome", ended.outcome.type)
-            cause = Cause(queued.entry.correlation_id, queued.entry.id, own=True)
-            await self._service.command(lambda uow: _close(notice, ended, uow), cause)
+            await self._service.command(lambda uow: _close(notice, ended, uow), queued.cause)
             del self._ended[notice.id]
             said = ended.outcome.reason if isinstance(ended.outcome, NoticeFailed) else "sent"
             telemetry.notices.add(1, {"outcome": said})
@@ -215,13 +206,13 @@ class Courier:
         if due is not None and due > now:
             self._wait(queued, (due - now).total_seconds())
             return None
-        event = await store.facts(self._store, notice.about)
+        event = (await store.facts(self._store, [notice.about])).get(notice.about)
         if event is None:
             self._wait(queued, 1.0)
             return None
         match_id = getattr(read_event(event), "match_id", None)
-        match = await store.match(self._store, match_id) if match_id else None
-        if model.superseded(notice, match):
+        matches = await store.match_states(self._store, [match_id]) if match_id else {}
+        if model.superseded(notice, matches.get(match_id or "")):
             return Ended(_failed(notice, "superseded", made))
         return await self._send(queued, endpoint, payload.body(notice.message, event), made + 1)
 

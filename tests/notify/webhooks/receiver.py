@@ -138,6 +138,10 @@ class Receiver:
         """Where it is."""
         return f"http://127.0.0.1:{self.port}/hook"
 
+    def has(self, number: int) -> bool:
+        """Whether so many requests have come."""
+        return len(self.requests) >= number
+
     def stop(self) -> None:
         """Stop it, whatever it is doing."""
         self.stopped.set()

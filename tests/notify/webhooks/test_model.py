@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.notify.model import KIND_OF, MESSAGES
 from services.notify.model import notice_id as id_of
 from services.notify.webhooks import model, payload
 from services.notify.webhooks.model import (
@@ -47,13 +46,6 @@ def test_a_webhook_gets_all_kinds_or_those_it_names_and_none_while_it_is_disable
     assert not model.wants(disabled, "needs")
     enabled = evolve_webhook(disabled, model.enable(disabled, OWNER))
     assert enabled == registered()
-
-
-def test_each_message_is_of_a_kind() -> None:
-    """A message without one could not be asked for."""
-    assert set(KIND_OF) == set(MESSAGES)
-    assert KIND_OF["partnership-to-confirm"] == "partnerships"
-    assert KIND_OF["contribution-delivered"] == KIND_OF["passed-over"] == "matches"
 
 
 def test_a_webhook_is_its_members_and_the_operators() -> None:

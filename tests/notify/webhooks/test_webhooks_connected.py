@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -49,7 +50,7 @@ def mail() -> Iterator[MailServer]:
 def notify(stack: Stack, mail: MailServer) -> Iterator[Notify]:
     """The service, which knows Irpin and its address."""
     service = Notify(stack)
-    service.start(mail.port, **SETTINGS)
+    service.start(mail.port, ready=True, **SETTINGS)
     body = {"email": "mayor@irpin.example", "language": "en"}
     service.http.put(f"/contacts/{contact_of(IRPIN)}", json=body).raise_for_status()
     service.publish([LOGS.envelope(applied(m)) for m in (IRPIN, CASCAIS)])
@@ -362,8 +363,7 @@ def test_killed_between_request_and_record_it_sends_again_under_the_same_id(
     notify.publish(events)
     until(lambda: len(notify.notices(about=about, channel="webhook")) == 12)
     for kill in range(1, 4):
-        number = 3 * kill
-        until(lambda number=number: len(receiver.requests) >= number)
+        until(partial(receiver.has, 3 * kill))
         notify.process.kill()
         notify.start(mail.port, ready=False, **SETTINGS)
     found = notify.settled(12, timeout=120, about=about, channel="webhook")
@@ -384,7 +384,7 @@ def test_a_webhook_that_takes_nothing_for_long_is_disabled(
     notify.process.stop()
     short = {"ALLIANCE_WEBHOOK_DISABLE_SECONDS": "2", "ALLIANCE_WEBHOOK_DISABLE_ATTEMPTS": "3"}
     longest = {"ALLIANCE_WEBHOOK_LONGEST_PAUSE_SECONDS": "1"}
-    notify.start(mail.port, **SETTINGS, **short, **longest)
+    notify.start(mail.port, ready=True, **SETTINGS, **short, **longest)
     webhook, _ = owner.register(f"http://127.0.0.1:{free_port()}/")
     [notice] = to_webhooks(notify, tell(notify))
     assert (notice["status"], notice["reason"]) == ("failed", "gave-up")
