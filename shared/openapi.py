@@ -25,7 +25,7 @@ from shared.errors import (
 from shared.http import CommandRoute, Forbidden, IdempotencyKeyMissing, IdempotencyKeyReused
 from shared.limiting import TooManyRequests
 from shared.previewing import PreviewRoute
-from shared.problems import TYPE, BodyTooLarge, StoreUnavailable
+from shared.problems import TYPE, BodyTooLarge, BodyUnreadable, StoreUnavailable
 
 F = TypeVar("F", bound=Callable[..., Any])
 Operation = dict[str, Any]
@@ -37,6 +37,7 @@ EVERY_PREVIEW: tuple[type[Refused], ...] = (
     Unauthorized,
     KeysUnavailable,
     Forbidden,
+    BodyUnreadable,
     BodyTooLarge,
     *EVERY_READ,
 )

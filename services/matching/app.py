@@ -7,6 +7,8 @@ from services.matching.settings import MatchingSettings
 from services.matching.store import RECORDS
 from shared.service import Service
 
+solving.collect_seldom()
+
 app = Service(
     MatchingSettings.load(),
     RECORDS,

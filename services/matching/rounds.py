@@ -41,7 +41,7 @@ from shared.worker import Lease, Worker
 AT_ONCE = 200
 """Most proposals, or partners passed over, in one transaction."""
 
-AT_FIRST = 10
+AT_FIRST = 50
 """As many at first: a long transaction loses against members who act on what it rests on."""
 
 Part = Callable[[UnitOfWork], Awaitable[int]]

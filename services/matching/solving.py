@@ -42,6 +42,11 @@ def decided(problem: Problem) -> Solution:
         gc.enable()
 
 
+def collect_seldom() -> None:
+    """Look for circles of garbage seldom: a round makes a million objects and no circles."""
+    gc.set_threshold(100_000, 20, 20)
+
+
 def close() -> None:
     """End the solver's process, if there is one, whatever it is at."""
     global _pool  # noqa: PLW0603

@@ -40,7 +40,7 @@ from services.matching.engine.pairs import Pairs, Rows, find
 from services.matching.market import Market
 from services.matching.proposing import Proposal, Writer, lost_line
 from services.matching.rounds import Stock, completed
-from services.matching.solving import decided
+from services.matching.solving import collect_seldom, decided
 from shared.events.ids import MatchId, RoundId
 from shared.events.matching import MatchProposed, PledgePassedOver
 from shared.events.seen import Seen
@@ -186,6 +186,7 @@ def one_round(size: int, terms: int = 0, new_pledges: int = 0) -> Figures:
     documents = markets.documents()
     gc.collect()
     gc.freeze()  # the market's making is not the round's
+    collect_seldom()
     stages = Stages()
     with stages.stage("load"):
         market = parsed(documents)
@@ -307,6 +308,8 @@ def main() -> None:
         new = options.new_pledges if size == SETTLED else 0
         with multiprocessing.get_context("spawn").Pool(1) as alone:
             found.append(alone.apply(one_round, (size, options.terms, new)))
+    if options.terms:
+        print(f"{options.terms} % of the pledge lines are indivisible or have a minimum.\n")
     print(json.dumps(found, indent=2) if options.json else table(found))
 
 

@@ -53,11 +53,12 @@ async def test_need_without_a_match_has_an_outlook(acting: Acting) -> None:
     await acting.pledge("cascais2", TRUCK)
     await acting.at_rest()
 
-    async def known() -> Any:
+    async def known() -> Json:
         answer = await acting.read("matching", f"/needs/{need}/outlook")
-        return answer.json() if answer.is_success else None
+        outlook: Json = answer.json() if answer.is_success else {}
+        return outlook
 
-    found: Any = await until(known)
+    found: Json = await until(known)
     (line,) = found["lines"]
     assert found["status"] == "uncovered"
     assert line["reasons"]["other-category"] >= 1

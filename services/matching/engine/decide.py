@@ -17,7 +17,7 @@ from services.matching.engine.ledger import Ledger
 from services.matching.engine.pairs import Pairs, Rows, find, scored, together
 from services.matching.engine.problem import Problem, Standing
 from services.matching.engine.solution import Displaced, Solution, Step
-from services.matching.engine.solve import solve
+from services.matching.engine.solve import Solved, solve
 from services.matching.engine.transport import Ints
 
 
@@ -138,20 +138,32 @@ class _Decided:
         return together(pairs, *more)
 
     def _tier(self, ledger: Ledger, pairs: Pairs, tier: int, substituting: bool) -> Ints:
-        """Decide one tier with what is free; by how much each pair was outbid."""
-        transport, which = ledger.transport(pairs, ledger.supply, ledger.demand)
+        """Decide one tier with what is free; by how much each pair was outbid.
+
+        Where rounding leaves less than a pledge's terms allow, the rest is decided once more.
+        """
         short = np.zeros(len(pairs), np.int64)
-        if not len(which):
-            return short
-        solved = solve(transport)
-        awards = self._book(
-            ledger, pairs.of(which), solved.amount, transport.order, tier, substituting
-        )
-        self._steps.append(
-            Step(tier, substituting, len(which), awards, solved.score, solved.bound, solved.proven)
-        )
-        short[which] = solved.short
+        left = np.arange(len(pairs))
+        while len(left):
+            transport, which = ledger.transport(pairs.of(left), ledger.supply, ledger.demand)
+            if not len(which):
+                break
+            which = left[which]
+            solved = solve(transport)
+            short[which] = solved.short
+            awards, refused = self._book(
+                ledger, pairs.of(which), solved.amount, transport.order, tier, substituting
+            )
+            self._step(solved, tier, substituting, len(which), awards)
+            if not len(refused):
+                break
+            left = np.setdiff1d(left, which[solved.amount > 0])
         return short
+
+    def _step(self, solved: Solved, tier: int, substituting: bool, pairs: int, awards: int) -> None:
+        self._steps.append(
+            Step(tier, substituting, pairs, awards, solved.score, solved.bound, solved.proven)
+        )
 
     def _book(
         self,
@@ -161,17 +173,23 @@ class _Decided:
         order: Ints,
         tier: int,
         substituting: bool,
-    ) -> int:
-        before = len(self._booked)
+    ) -> tuple[int, Ints]:
+        """Turn shares into awards; how many, and the pairs that rounding left too little."""
+        before, refused = len(self._booked), []
+        kept = np.zeros(len(self._rows.offers), np.int64)
+        np.add.at(kept, pairs.offer, amount)
         for pair in order[amount[order] > 0].tolist():
             offer, ask, share = int(pairs.offer[pair]), int(pairs.ask[pair]), int(amount[pair])
+            kept[offer] -= share
             last = share >= ledger.supply[offer] or share >= ledger.demand[ask]
-            taken = ledger.take(offer, ask, share, last)
-            if taken is not None:
-                self._booked.append(
-                    Booked(offer, ask, *taken, tier, int(pairs.score[pair]), substituting)
-                )
-        return len(self._booked) - before
+            taken = ledger.take(offer, ask, share, last, int(kept[offer]))
+            if taken is None:
+                refused.append(pair)
+                continue
+            self._booked.append(
+                Booked(offer, ask, *taken, tier, int(pairs.score[pair]), substituting)
+            )
+        return len(self._booked) - before, np.array(refused, np.int64)
 
     def _challenge(self, ledger: Ledger, pairs: Pairs, tier: int, substituting: bool) -> None:
         """New pairs of this tier take the place of older proposals of lower ones."""
@@ -207,18 +225,25 @@ class _Decided:
             else:
                 whole = ledger.uncovered[row] + sum(h.proposal.covers for h in held)
                 demand[row] = ledger.asked(row, whole)
-        transport, which = ledger.transport(pairs, supply, demand)
-        if not len(which):
-            return
-        solved = solve(transport)
-        pairs, amount = pairs.of(which), solved.amount
+        left, booked, displaced = dict(standings.left), len(self._booked), len(self._displaced)
         frozen = ledger.available.copy(), ledger.uncovered.copy()
-        self._give_way(ledger, pairs, amount, soft)
-        awards = self._book(ledger, pairs, amount, transport.order, tier, substituting)
+        while True:
+            transport, which = ledger.transport(pairs, supply, demand)
+            if not len(which):
+                return
+            solved = solve(transport)
+            pairs, amount = pairs.of(which), solved.amount
+            self._give_way(ledger, pairs, amount, soft)
+            awards, refused = self._book(ledger, pairs, amount, transport.order, tier, substituting)
+            if not len(refused):
+                break
+            # nobody gives way for nothing
+            pairs = pairs.of(np.setdiff1d(np.arange(len(pairs)), refused))
+            standings.left = dict(left)
+            del self._booked[booked:], self._displaced[displaced:]
+            ledger.restore(*frozen)
         ledger.freeze(*frozen)
-        self._steps.append(
-            Step(tier, substituting, len(which), awards, solved.score, solved.bound, solved.proven)
-        )
+        self._step(solved, tier, substituting, len(which), awards)
 
     def _newer_than_some(self, pairs: Pairs) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
         """Pairs that meet a standing proposal and came to be after the oldest was made."""

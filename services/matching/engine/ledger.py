@@ -109,11 +109,17 @@ class Ledger:
     def _step(measure: str, unit: str) -> int:
         return 1 if measure == FUNDING else CONVERTED.get(unit, (unit, 1))[1]
 
-    def take(self, offer: int, ask: int, share: int, last: bool) -> tuple[int, int] | None:
+    def take(
+        self, offer: int, ask: int, share: int, last: bool, kept: int = 0
+    ) -> tuple[int, int] | None:
         """Book a share of common units; (reserved, covers), exact. None where rounding leaves less
-        than the pledge's terms allow. `last`: it takes all that is left of one of the lines."""
+        than the pledge's terms allow. `last`: it takes all that is left of one of the lines;
+        `kept` are the shares that others will take of a pledge line with a minimum, which is why
+        what is smaller than a common unit must not be rounded up at their cost."""
         o, a = self._rows.offers[offer], self._rows.asks[ask]
         available, uncovered = self.available[offer], self.uncovered[ask]
+        if o.minimum:
+            available -= ceil(kept / self._offer_factor[offer])
         if self._substituting:
             worth = substitute(o, a, self._rates)
             assert worth is not None
@@ -126,7 +132,8 @@ class Ledger:
             if o.indivisible:
                 reserved, covers = available, int(available * found.ratio)
             else:
-                wanted = uncovered if last else min(uncovered, ceil(share / self._ask_factor[ask]))
+                whole = max(1, int(share / self._ask_factor[ask]))
+                wanted = uncovered if last else min(uncovered, whole)
                 reserved, covers = found.most(available, wanted)
                 if reserved < o.minimum:
                     reserved, covers = found.most(
@@ -137,8 +144,7 @@ class Ledger:
             return None
         self.available[offer] -= reserved
         self.uncovered[ask] -= covers
-        self.supply[offer] = self.offered(offer, self.available[offer])
-        self.demand[ask] = self.asked(ask, self.uncovered[ask])
+        self._recount(offer, ask)
         return reserved, covers
 
     def freeze(self, available: list[int], uncovered: list[int]) -> None:
@@ -152,7 +158,23 @@ class Ledger:
                 self.uncovered[row] = before
                 self.demand[row] = self.asked(row, before)
 
+    def restore(self, available: list[int], uncovered: list[int]) -> None:
+        """As if nothing had been taken or given back since."""
+        for row, before in enumerate(available):
+            if self.available[row] != before:
+                self.available[row] = before
+                self.supply[row] = self.offered(row, before)
+        for row, before in enumerate(uncovered):
+            if self.uncovered[row] != before:
+                self.uncovered[row] = before
+                self.demand[row] = self.asked(row, before)
+
     def free(self, offer: int, reserved: int, ask: int, covers: int) -> None:
         """Give back what a displaced proposal held."""
         self.available[offer] += reserved
         self.uncovered[ask] += covers
+        self._recount(offer, ask)
+
+    def _recount(self, offer: int, ask: int) -> None:
+        self.supply[offer] = self.offered(offer, self.available[offer])
+        self.demand[ask] = self.asked(ask, self.uncovered[ask])

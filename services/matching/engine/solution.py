@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from shared.events.canonical import canonical
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId
@@ -21,8 +21,7 @@ Binding = Literal["covers-the-line", "uses-up-the-pledge-line", "indivisible", "
 """What kept an award from being larger, or smaller."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(NamedTuple):
     """A pair that could have been and was not; `margin` is by how many points of score."""
 
     pledge_id: PledgeId
@@ -35,8 +34,7 @@ class Lost:
     margin: int
 
 
-@dataclass(frozen=True, slots=True)
-class Award:
+class Award(NamedTuple):
     """One match to be proposed. `reserved` counts in the pledge line's smallest units, `covers` in
     the requirement line's; `substituted`: money for what was asked in kind."""
 
@@ -66,8 +64,7 @@ class Displaced:
     by_need_line: int
 
 
-@dataclass(frozen=True, slots=True)
-class PassedOver:
+class PassedOver(NamedTuple):
     """A pledge line that got nothing, and the lines it could have served that others covered."""
 
     pledge_id: PledgeId
@@ -109,16 +106,16 @@ class Solution:
         return canonical(
             {
                 "awards": [
-                    _plain(a)
+                    a._asdict()
                     | {
-                        "other_pledges": [_plain(lost) for lost in a.other_pledges],
-                        "other_needs": [_plain(lost) for lost in a.other_needs],
+                        "other_pledges": [lost._asdict() for lost in a.other_pledges],
+                        "other_needs": [lost._asdict() for lost in a.other_needs],
                     }
                     for a in self.awards
                 ],
                 "displaced": [_plain(d) for d in self.displaced],
                 "passed_over": [
-                    _plain(p) | {"lost": [_plain(lost) for lost in p.lost]}
+                    p._asdict() | {"lost": [lost._asdict() for lost in p.lost]}
                     for p in self.passed_over
                 ],
                 # total scores outgrow the 53 bits of a JSON number
@@ -134,5 +131,5 @@ class Solution:
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
 
-def _plain(part: Award | Lost | Displaced | PassedOver | Step) -> dict[str, Any]:
+def _plain(part: Displaced | Step) -> dict[str, Any]:
     return {name: getattr(part, name) for name in part.__slots__}
