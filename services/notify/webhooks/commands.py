@@ -68,7 +68,7 @@ async def register_webhook(
     except OSError:  # a timeout is one, too
         pass
     having = await uow.find(webhooks, {"member_id": member_id, "status": {"$ne": "removed"}})
-    await uow.lock(recipients, member_id)  # or two more at a time were one too many
+    uow.lock(recipients, member_id)  # or two more at a time were one too many
     event = model.register(WebhookId.new(), member_id, command.kinds, len(having), uow.actor)
     return await uow.record(webhooks, event)
 
