@@ -4,20 +4,18 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.message import EmailMessage
 
-from services.notify import mail, model, store, vault, wording
+from services.notify import digests, mail, model, store, unsubscribing, vault, wording
 from services.notify.delivery import Bundle, Parcel, Queued, ServerAway, Written
-from services.notify.model import Match, Notice
+from services.notify.letters import Known, is_complete, letter, overtaken, read
+from services.notify.model import Notice
 from services.notify.settings import NotifySettings
 from services.notify.smtp import Connections, NoRoom
 from services.notify.vault import Contact
 from services.notify.wording import Letter, Titles
-from shared.events import Envelope, Event, read_event
-from shared.events.ids import MemberId
 from shared.events.notify import Channel, FailureReason, NoticeFailed
-from shared.log import State
 from shared.mongo import Store
 
 log = logging.getLogger("alliance.notify")
@@ -26,18 +24,6 @@ LONGEST_PAUSE = 900.0
 LONGEST_AWAY = 30.0
 BROKEN_PAUSE = 60.0
 FACTS_PAUSE = 1.0
-
-
-@dataclass(frozen=True)
-class Known:
-    """All that the letters of one turn need, read at once."""
-
-    facts: dict[str, Envelope]
-    events: dict[str, Event]
-    contacts: dict[str, Contact]
-    standing: dict[str, list[State]]
-    donors: dict[str, tuple[MemberId, ...]]
-    titles: Titles
 
 
 class ByMail:
@@ -60,17 +46,21 @@ class ByMail:
 
     async def lanes(self, notices: Sequence[Notice]) -> list[str]:
         """The mail domains; "" where there is no address."""
-        domains = await vault.domains(self._store, {n.contact_ref for n in notices})
-        return [domains.get(n.contact_ref, "") for n in notices]
+        domains = await vault.domains(self._store, {n.to for n in notices})
+        return [domains.get(n.to, "") for n in notices]
 
     async def write(self, bundles: Sequence[Bundle]) -> list[Written]:
         """Letters, with what is known now. An error in one is ours to repair and holds up no
         other; what it says may hold an address, so only its kind is logged."""
-        known = await self._read([q for bundle in bundles for q in bundle])
+        known = await read(self._store, [q.notice for bundle in bundles for q in bundle])
         written = []
         for bundle in bundles:
+            first = bundle[0].notice
+            told_before = 0
+            if first.digest and first.not_before:
+                told_before = await store.sent_of_digest(self._store, first.to, first.not_before)
             try:
-                written.append(self._letter(bundle, known))
+                written.append(self._written(bundle, known, told_before))
             except Exception as error:
                 ids = ", ".join(q.notice.id for q in bundle)
                 log.error("notice %s can't be written: %s", ids, type(error).__name__)
@@ -106,75 +96,75 @@ class ByMail:
         self._away_pause = min(max(self._away_pause * 2, 0.5), LONGEST_AWAY)
         self.closed_until = now + self._away_pause * random.uniform(0.75, 1.25)
 
-    async def _read(self, due: Sequence[Queued]) -> Known:
-        facts = await store.facts(self._store, {q.notice.about for q in due})
-        events = {about: read_event(envelope) for about, envelope in facts.items()}
-        named = {name for event in events.values() for name in wording.named(event)}
-        return Known(
-            facts=facts,
-            events=events,
-            contacts=await vault.look_up(self._store, {q.notice.contact_ref for q in due}),
-            standing=await store.standing(self._store, events),
-            donors=await store.donors(self._store, {e.subject for e in events.values()}),
-            titles=await store.titles(self._store, named),
-        )
-
-    def _letter(self, bundle: Bundle, known: Known) -> Written:
-        """The letter of a bundle; those of it that need none are closed, and some wait."""
+    def _written(self, bundle: Bundle, known: Known, told_before: int) -> Written:
+        """The letter of a bundle; those of it that need none are closed. Where facts are still on
+        their way all of it waits, so that a digest stays one mail."""
         failed: list[NoticeFailed] = []
-        later: list[tuple[Queued, float]] = []
         letters: list[tuple[Queued, Letter]] = []
         for queued in bundle:
             decided = self._decide(queued, known)
+            if decided is None:
+                return Written(later=tuple((q, FACTS_PAUSE) for q in bundle))
             if isinstance(decided, Letter):
                 letters.append((queued, decided))
-            elif decided is not None:
-                failed.append(not_sent(queued.notice, decided))
             else:
-                later.append((queued, FACTS_PAUSE))
-        parcel = None
-        if letters:
-            [(first, letter), *others] = letters  # a digest writes them all
-            parcel = self._parcel(first, letter, known)
-            later += [(queued, 0.0) for queued, _ in others]
-        return Written(parcel, tuple(failed), tuple(later))
+                failed.append(not_sent(queued.notice, decided))
+        parcel = self._parcel(letters, known, told_before) if letters else None
+        return Written(parcel, tuple(failed))
 
     def _decide(self, queued: Queued, known: Known) -> Letter | FailureReason | None:
         """What to say, or why nothing is said; None where facts are still on their way."""
         notice = queued.notice
-        event = known.events.get(notice.about)
-        if event is None:
+        if notice.about not in known.events:
             return "gave-up" if queued.age > self._settings.send_give_up_seconds else None
-        standing = known.standing[notice.about]
-        if model.superseded(notice, *standing):
-            return "superseded"
-        if notice.contact_ref not in known.contacts:
+        if reason := overtaken(notice, known):
+            return reason
+        if notice.to not in known.contacts:
             return "no-address"
-        young = queued.age < self._settings.facts_patience_seconds
-        if young and not wording.named(event) <= known.titles.keys():
-            return None  # the topic they come by is behind
-        told = model.audience(event, known.donors.get(event.subject, ()))
-        return Letter(
-            event=event,
-            about=notice.about,
-            time=known.facts[notice.about].time,
-            message=notice.message,
-            party=next((t.party for t in told if t.recipient_id == notice.recipient_id), None),
-            match_status=next((s.status for s in standing if isinstance(s, Match)), "proposed"),
+        patience = self._settings.facts_patience_seconds
+        if not is_complete(notice, known) and queued.age < patience:
+            return None
+        return letter(notice, known)
+
+    def _parcel(
+        self, letters: Sequence[tuple[Queued, Letter]], known: Known, told_before: int
+    ) -> Parcel:
+        told = tuple(queued for queued, _ in letters)
+        notice = told[0].notice
+        contact = known.contacts[notice.to]
+        said = [letter for _, letter in letters]
+        message = (
+            digests.compose(notice, told_before, said, known.titles, contact, self._settings)
+            if notice.digest
+            else self._message(notice, said[0], known.titles, contact)
+        )
+        return Parcel(
+            bundle=told,
+            message_id=message["Message-ID"],
+            to=contact.email,
+            content=mail.flat(message, contact.email),
+            language=contact.language,
         )
 
-    def _parcel(self, queued: Queued, letter: Letter, known: Known) -> Parcel:
-        notice = queued.notice
-        contact = known.contacts[notice.contact_ref]
+    def _message(
+        self, notice: Notice, letter: Letter, titles: Titles, contact: Contact
+    ) -> EmailMessage:
+        unsubscribe_url = unsubscribing.url(
+            self._settings.public_url,
+            self._settings.link_keys,
+            notice.recipient_id,
+            [model.MESSAGES[notice.message].kind],
+        )
         written = wording.write(
             letter,
-            known.titles,
+            titles,
             language=contact.language,
             zone=contact.timezone,
             name=contact.name_for_greeting,
             public_url=self._settings.public_url,
+            unsubscribe_url=unsubscribe_url,
         )
-        message = mail.compose(
+        return mail.compose(
             notice_id=notice.id,
             thread=notice.thread,
             mail_from=self._settings.mail_from,
@@ -182,13 +172,7 @@ class ByMail:
             written=written,
             language=contact.language,
             now=datetime.now(UTC),
-        )
-        return Parcel(
-            bundle=(queued,),
-            message_id=message["Message-ID"],
-            to=contact.email,
-            content=mail.flat(message, contact.email),
-            language=contact.language,
+            unsubscribe_url=unsubscribe_url,
         )
 
 

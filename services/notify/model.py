@@ -1,10 +1,10 @@
 """Notices: who is told what, and what becomes of it; pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-from shared.events.facts import Language, LocalisedText, Moment, Side
+from shared.events.facts import Language, LocalisedText, Moment, Side, Text
 from shared.events.ids import (
     ContactRef,
     MatchId,
@@ -13,6 +13,7 @@ from shared.events.ids import (
     NoticeId,
     PartnershipId,
     PledgeId,
+    WebhookId,
 )
 from shared.events.matching import (
     ContributionDelivered,
@@ -41,7 +42,17 @@ from shared.events.members import (
     PartnershipDeclared,
     PartnershipEnded,
 )
-from shared.events.notify import Channel, FailureReason, NoticeFailed, NoticeQueued, NoticeSent
+from shared.events.notify import (
+    Channel,
+    FailureReason,
+    Kind,
+    NoticeFailed,
+    NoticeQueued,
+    NoticeRequeued,
+    NoticeSent,
+    NoticeWithheld,
+    WebhookDisabled,
+)
 from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
@@ -72,61 +83,75 @@ Party = Literal[
     "twin",
 ]
 
-AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
-    MemberApplied: (
-        ("member", "application-received"),
-        ("association", "application-to-endorse"),
+
+class Row(NamedTuple):
+    """What is said of one event: of which kind it is, which party gets which message, and whether
+    it is urgent: then it is always told at once, quiet hours or not."""
+
+    kind: Kind
+    messages: Mapping[Party, str]
+    urgent: bool = False
+
+
+def _same(message: str, *parties: Party) -> dict[Party, str]:
+    return dict.fromkeys(parties, message)
+
+
+URGENT = True
+
+AUDIENCE: dict[type[Event], Row] = {
+    MemberApplied: Row(
+        "membership", {"member": "application-received", "association": "application-to-endorse"}
     ),
-    MemberAdmitted: (("member", "member-admitted"), ("endorser", "member-admitted")),
-    MemberRejected: (("member", "member-rejected"),),
-    MemberSuspended: (("member", "member-suspended"), ("endorser", "member-suspended")),
-    MemberReinstated: (("member", "member-reinstated"), ("endorser", "member-reinstated")),
-    MemberLeft: (("member", "member-left"), ("endorser", "member-left")),
-    PartnershipDeclared: (
-        ("twin", "partnership-to-confirm"),
-        ("declarer", "partnership-declared"),
+    MemberAdmitted: Row("membership", _same("member-admitted", "member", "endorser")),
+    MemberRejected: Row("membership", _same("member-rejected", "member")),
+    MemberSuspended: Row("membership", _same("member-suspended", "member", "endorser"), URGENT),
+    MemberReinstated: Row("membership", _same("member-reinstated", "member", "endorser")),
+    MemberLeft: Row("membership", _same("member-left", "member", "endorser"), URGENT),
+    PartnershipDeclared: Row(
+        "partnerships", {"twin": "partnership-to-confirm", "declarer": "partnership-declared"}
     ),
-    PartnershipConfirmed: (
-        ("ukrainian", "partnership-confirmed"),
-        ("partner", "partnership-confirmed"),
+    PartnershipConfirmed: Row(
+        "partnerships", _same("partnership-confirmed", "ukrainian", "partner")
     ),
-    PartnershipEnded: (("ukrainian", "partnership-ended"), ("partner", "partnership-ended")),
-    NeedPosted: (("authority", "need-posted"),),
-    NeedAmended: (("authority", "need-amended"),),
-    ProjectStarted: (("authority", "project-started"), ("donors", "project-started")),
-    MilestoneRecorded: (("authority", "milestone-recorded"), ("donors", "milestone-recorded")),
-    ProjectSuspended: (("authority", "project-suspended"), ("donors", "project-suspended")),
-    ProjectResumed: (("authority", "project-resumed"), ("donors", "project-resumed")),
-    ProjectCancelled: (("authority", "project-cancelled"), ("donors", "project-cancelled")),
-    ProjectCompleted: (("authority", "project-completed"), ("donors", "project-completed")),
-    CompletionVerified: (
-        ("authority", "completion-verified"),
-        ("donors", "completion-verified"),
-        ("monitor", "completion-verified"),
+    PartnershipEnded: Row("partnerships", _same("partnership-ended", "ukrainian", "partner")),
+    NeedPosted: Row("needs", _same("need-posted", "authority")),
+    NeedAmended: Row("needs", _same("need-amended", "authority")),
+    NeedCovered: Row("needs", _same("need-covered", "authority")),
+    ProjectStarted: Row("projects", _same("project-started", "authority", "donors")),
+    MilestoneRecorded: Row("projects", _same("milestone-recorded", "authority", "donors")),
+    ProjectSuspended: Row("projects", _same("project-suspended", "authority", "donors"), URGENT),
+    ProjectResumed: Row("projects", _same("project-resumed", "authority", "donors")),
+    ProjectCancelled: Row("projects", _same("project-cancelled", "authority", "donors"), URGENT),
+    ProjectCompleted: Row("projects", _same("project-completed", "authority", "donors")),
+    CompletionVerified: Row(
+        "projects", _same("completion-verified", "authority", "donors", "monitor")
     ),
-    PledgeMade: (("partner", "pledge-made"),),
-    PledgeExpired: (("partner", "pledge-expired"),),
-    PledgePassedOver: (("partner", "passed-over"),),
-    MatchProposed: (("authority", "match-proposed"), ("partner", "match-proposed")),
-    MatchAgreed: (("authority", "match-agreed"), ("partner", "match-agreed")),
-    MatchDeclined: (("other side", "match-declined"),),
-    MatchLapsesSoon: (("silent", "match-lapses-soon"),),
-    MatchLapsed: (("authority", "match-lapsed"), ("partner", "match-lapsed")),
-    MatchReleased: (("authority", "match-released"), ("partner", "match-released")),
-    MatchFlagged: (("authority", "match-flagged"), ("partner", "match-flagged")),
-    MatchUnflagged: (("authority", "match-unflagged"), ("partner", "match-unflagged")),
-    ContributionDelivered: (
-        ("authority", "contribution-delivered"),
-        ("partner", "contribution-delivered"),
+    PledgeMade: Row("matches", _same("pledge-made", "partner")),
+    PledgeExpired: Row("matches", _same("pledge-expired", "partner")),
+    PledgePassedOver: Row("matches", _same("passed-over", "partner")),
+    MatchProposed: Row("matches", _same("match-proposed", "authority", "partner"), URGENT),
+    MatchAgreed: Row("matches", _same("match-agreed", "authority", "partner"), URGENT),
+    MatchDeclined: Row("matches", _same("match-declined", "other side")),
+    MatchLapsesSoon: Row("matches", _same("match-lapses-soon", "silent"), URGENT),
+    MatchLapsed: Row("matches", _same("match-lapsed", "authority", "partner"), URGENT),
+    MatchReleased: Row("matches", _same("match-released", "authority", "partner"), URGENT),
+    MatchFlagged: Row("matches", _same("match-flagged", "authority", "partner")),
+    MatchUnflagged: Row("matches", _same("match-unflagged", "authority", "partner")),
+    ContributionDelivered: Row(
+        "matches", _same("contribution-delivered", "authority", "partner"), URGENT
     ),
-    NeedCovered: (("authority", "need-covered"),),
+    WebhookDisabled: Row("operations", _same("webhook-disabled", "member"), URGENT),
 }
-"""What is told to whom: each event, the parties it is told to, and the message each gets.
+"""What is told to whom: each event, its kind, the parties it is told to and the message each gets.
 
 Whoever acted is told only by a message of RECEIPTS. Not here are: a need's withdrawal, since
 whoever had a live match is told of its release; and that a need is no longer covered, which only
 its owner can bring about, by amending it: `need-amended` says so (an agreed match ends only with
 its need). What opens again when a proposal is declined, lapses or is released, those messages say.
+
+Urgent is what asks for an answer by a
+day, ends what was agreed or awaited one, stops work, or is a receipt of an act that binds.
 """
 
 RECEIPTS = frozenset(
@@ -155,7 +180,16 @@ giving up and completing a project, verifying it. Declining, proposing by hand, 
 reinstating, ending a partnership, milestones, a project's suspension and resumption bind nobody.
 """
 
-MESSAGES = tuple(dict.fromkeys(message for rows in AUDIENCE.values() for _, message in rows))
+MESSAGES: dict[str, Row] = {
+    message: row for row in AUDIENCE.values() for message in row.messages.values()
+}
+"""Each message's row."""
+
+
+def messages_of(kind: Kind) -> list[str]:
+    """The messages of a kind."""
+    return [message for message, row in MESSAGES.items() if row.kind == kind]
+
 
 _WHO: dict[Party, Callable[[Any, Sequence[MemberId]], Iterable[MemberId | None]]] = {
     "authority": lambda event, donors: [event.authority_id],
@@ -239,25 +273,37 @@ class Match(State):
 
 
 class Notice(State):
-    """One message to one recipient about one event, and what became of it."""
+    """One message to one recipient about one event, and what became of it.
+
+    A withheld one is of a kind that its recipient wants no mail of.
+    """
 
     what: ClassVar[str] = "notice"
 
     id: NoticeId
     recipient_id: MemberId
-    contact_ref: ContactRef
+    contact_ref: ContactRef | None = None
+    webhook_id: WebhookId | None = None
     channel: Channel
     message: str
     about: str
     about_type: str
     thread: str
     not_before: Moment | None = None
-    status: Literal["queued", "sent", "failed"] = "queued"
+    digest: bool = False
+    repeats: NoticeId | None = None
+    repeated_because: Text | None = None
+    status: Literal["queued", "withheld", "sent", "failed"] = "queued"
     language: Language | None = None
     message_id: str | None = None
     attempts: int | None = None
     uncertain: int | None = None
     reason: FailureReason | None = None
+
+    @property
+    def to(self) -> str:
+        """What its destination is known by: the reference to a contact, or a webhook's id."""
+        return self.contact_ref or self.webhook_id or ""
 
 
 def audience(event: Event, donors: Sequence[MemberId] = (), actor: str | None = None) -> list[Told]:
@@ -266,7 +312,7 @@ def audience(event: Event, donors: Sequence[MemberId] = (), actor: str | None = 
     `actor` is who acted, as the envelope says: `member:<id>` gets receipts only.
     """
     found: dict[MemberId, Told] = {}
-    for party, message in AUDIENCE[type(event)]:
+    for party, message in AUDIENCE[type(event)].messages.items():
         for member in _WHO[party](event, donors):
             own_act = actor == f"member:{member}"
             if member is not None and (not own_act or message in RECEIPTS):
@@ -282,9 +328,13 @@ def thread(event: Event) -> str:
     return event.subject
 
 
-def notice_id(about: str, recipient_id: str, message: str) -> NoticeId:
-    """The same decision has the same id, so that it can't be taken twice."""
-    return NoticeId(str(uuid5(NAMESPACE_URL, f"alliance:{about}:{recipient_id}:{message}")))
+def notice_id(about: str, recipient_id: str, message: str, destination: str = "") -> NoticeId:
+    """The same decision has the same id, so that it can't be taken twice.
+
+    `destination` is a webhook's id; mail has none.
+    """
+    decision = ":".join(filter(None, ("alliance", about, recipient_id, message, destination)))
+    return NoticeId(str(uuid5(NAMESPACE_URL, decision)))
 
 
 _MOOT: dict[str, tuple[str, ...]] = {
@@ -335,6 +385,9 @@ def evolve_notice(notice: Notice | None, event: object) -> Notice:
     match notice, event:
         case None, NoticeQueued() as e:
             return Notice(id=e.notice_id, **e.model_dump(exclude={"notice_id"}))
+        case None, NoticeWithheld() as e:
+            decided = e.model_dump(exclude={"notice_id"})
+            return Notice(id=e.notice_id, **decided, status="withheld")
         case Notice(status="queued"), NoticeSent() as e:
             sent = {"language": e.language, "message_id": e.message_id}
             made = {"attempts": e.attempts, "uncertain": e.uncertain}
@@ -342,6 +395,9 @@ def evolve_notice(notice: Notice | None, event: object) -> Notice:
         case Notice(status="queued"), NoticeFailed() as e:
             failed = {"reason": e.reason, "attempts": e.attempts}
             return notice.model_copy(update={"status": "failed", **failed})
+        case Notice(status="sent" | "failed"), NoticeRequeued():
+            outcome = dict.fromkeys(("language", "message_id", "attempts", "reason"))
+            return notice.model_copy(update={"status": "queued", **outcome})
     raise TypeError(f"{event!r} cannot follow {notice!r}")
 
 

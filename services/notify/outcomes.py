@@ -49,26 +49,42 @@ class Outcomes:
     async def record(self) -> None:
         """Record those that have come together, in one transaction.
 
-        If that fails each is tried alone: one that can't be recorded holds up no other, and is
-        kept, since it must not be sent again.
+        If that fails those of each message are tried alone: what can't be recorded holds up
+        nothing else, and is kept, since it must not be sent again.
         """
-        batch = list(self._closings.values())[:TOGETHER]
+        messages = self._next()
         try:
-            await self._record(batch)
+            await self._record([closing for message in messages for closing in message])
             return
         except Exception as error:
             if is_away(error):
                 raise
-        for closing in batch:
+        for message in messages:
             try:
-                await self._record([closing])
+                await self._record(message)
             except Exception as error:
                 if is_away(error):
                     raise
-                notice_id = closing.queued.notice.id
-                log.exception("notice %s: its outcome can't be recorded", notice_id)
-                self._closings[notice_id] = self._closings.pop(notice_id)
+                for closing in message:
+                    notice_id = closing.queued.notice.id
+                    log.exception("notice %s: its outcome can't be recorded", notice_id)
+                    self._closings[notice_id] = self._closings.pop(notice_id)
                 await asyncio.sleep(REFUSED_PAUSE)
+
+    def _next(self) -> list[list[Closing]]:
+        """The first outcomes, those of one message together: a crash between two of them would
+        put the rest of a digest into another one."""
+        messages: dict[str, list[Closing]] = {}
+        for closing in self._closings.values():
+            outcome = closing.outcome
+            key = outcome.message_id if isinstance(outcome, NoticeSent) else outcome.notice_id
+            messages.setdefault(key, []).append(closing)
+        found: list[list[Closing]] = []
+        for message in messages.values():
+            if found and sum(map(len, found)) + len(message) > TOGETHER:
+                break
+            found.append(message)
+        return found
 
     async def _record(self, batch: list[Closing]) -> None:
         await self._service.command(lambda uow: commands.close_all(batch, uow))

@@ -15,7 +15,7 @@ import logging
 import random
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from opentelemetry.trace import SpanKind
@@ -77,6 +77,7 @@ class Sender:
         self._store = service.store
         self._carrier = carrier
         self._poll = service.settings.poll_seconds
+        self._grace = timedelta(seconds=service.settings.digest_grace_seconds)
         self._lanes: Lanes[Due] = Lanes(
             service.settings.domain_rate, service.settings.domain_connections
         )
@@ -168,6 +169,7 @@ class Sender:
             self._store,
             self._carrier.channel,
             moment,
+            digests=rfc3339(datetime.now(UTC) - self._grace),
             not_these=[*self._in_hand, *self._later],
             not_to=self._lanes.closed_refs(now),
             limit=PAGE,
@@ -176,7 +178,7 @@ class Sender:
         names = await self._carrier.lanes([notice for notice, _ in due])
         for (notice, event), name in zip(due, names, strict=True):
             lane = self._lanes[name]
-            lane.refs.add(notice.contact_ref)
+            lane.refs.add(notice.to)
             if notice.id not in self._in_hand and not self._lanes.full(name, now):
                 together = await self._together(notice, event)
                 self._in_hand |= {each.id for each, _ in together}
@@ -188,12 +190,10 @@ class Sender:
 
     async def _together(self, notice: Notice, event: str) -> Due:
         """This notice, and those that go in one message with it."""
-        if notice.not_before is None:
+        if not notice.digest or notice.not_before is None:
             return ((notice, event),)
-        documents = await store.together(
-            self._store, notice.contact_ref, notice.not_before, TOGETHER
-        )
-        taken = {*self._in_hand, *self._later, notice.id}
+        documents = await store.together(self._store, notice.to, notice.not_before, TOGETHER)
+        taken = {*self._in_hand, notice.id}
         others = [(_notice(d), d["last_event"]) for d in documents if d["_id"] not in taken]
         return ((notice, event), *others)
 

@@ -9,6 +9,11 @@ from pymongo import IndexModel
 from services.notify import attempts, model
 from services.notify.attempts import ATTEMPTS
 from services.notify.model import Match, Need, Notice, Partnership, Pledge, Recipient
+from services.notify.preferences import Preferences
+from services.notify.preferences import evolve as evolve_preferences
+from services.notify.webhooks.attempts import DELIVERIES, INDEXES
+from services.notify.webhooks.endpoints import ENDPOINTS
+from services.notify.webhooks.model import Webhook, evolve_webhook
 from shared.events.envelope import Envelope
 from shared.events.ids import MemberId
 from shared.events.matching import (
@@ -29,7 +34,19 @@ from shared.events.members import (
     PartnershipDeclared,
     PartnershipEnded,
 )
-from shared.events.notify import NoticeFailed, NoticeQueued, NoticeSent
+from shared.events.notify import (
+    NoticeFailed,
+    NoticeQueued,
+    NoticeRequeued,
+    NoticeSent,
+    NoticeWithheld,
+    PreferencesChanged,
+    WebhookDisabled,
+    WebhookEnabled,
+    WebhookRegistered,
+    WebhookRemoved,
+    WebhookSecretRotated,
+)
 from shared.events.projects import (
     NeedPosted,
     NeedWithdrawn,
@@ -45,11 +62,27 @@ notices = Folded(
     "notices",
     Notice,
     model.evolve_notice,
-    {NoticeQueued: "notice_id", NoticeSent: "notice_id", NoticeFailed: "notice_id"},
+    dict.fromkeys(
+        (NoticeQueued, NoticeWithheld, NoticeSent, NoticeFailed, NoticeRequeued), "notice_id"
+    ),
     [
         IndexModel([("status", 1), ("not_before", 1), ("last_event", 1)]),
         IndexModel([("recipient_id", 1), ("_id", 1)]),
+        IndexModel(
+            [("contact_ref", 1), ("not_before", 1)],
+            name="digests",
+            partialFilterExpression={"digest": True},
+        ),
+        IndexModel(
+            [("webhook_id", 1), ("last_event", 1)],
+            name="queued for a webhook",
+            partialFilterExpression={"status": "queued", "channel": "webhook"},
+        ),
     ],
+)
+
+preferences = Folded(
+    "preferences", Preferences, evolve_preferences, {PreferencesChanged: "member_id"}
 )
 
 recipients = Folded(
@@ -98,6 +131,24 @@ FACTS = "facts"
 AWAITED = "awaited"
 """What is to be told to a member whose application has not been read yet, by the member's id."""
 
+webhooks = Folded(
+    "webhooks",
+    Webhook,
+    evolve_webhook,
+    dict.fromkeys(
+        (
+            WebhookRegistered,
+            WebhookDisabled,
+            WebhookEnabled,
+            WebhookRemoved,
+            WebhookSecretRotated,
+        ),
+        "webhook_id",
+    ),
+    [IndexModel([("member_id", 1), ("_id", 1)])],
+    begins=(WebhookRegistered,),
+)
+
 RECORDS = Records(
     "notify",
     notices,
@@ -106,8 +157,10 @@ RECORDS = Records(
     needs,
     pledges,
     matches,
-    plain=("contacts", FACTS, AWAITED, ATTEMPTS),
-    plain_indexes={ATTEMPTS: attempts.INDEXES},
+    preferences,
+    webhooks,
+    plain=("contacts", FACTS, AWAITED, ATTEMPTS, ENDPOINTS, DELIVERIES),
+    plain_indexes={ATTEMPTS: attempts.INDEXES, DELIVERIES: INDEXES},
 )
 
 Document = dict[str, Any]
@@ -120,9 +173,13 @@ async def keep_facts(store: Store, session: Session, event: Envelope) -> None:
 
 
 async def facts(store: Store, about: Iterable[str]) -> dict[str, Envelope]:
-    """The events that notices tell of, by id, as far as they are known."""
-    found = store[FACTS].find({"_id": {"$in": list(about)}})
-    return {d.pop("_id"): Envelope(**d) for d in await found.to_list(None)}
+    """The events that notices tell of, by id, as far as they are known: others', and of our own
+    log."""
+    ids = list(about)
+    found = store[FACTS].find({"_id": {"$in": ids}})
+    known = {d.pop("_id"): Envelope(**d) for d in await found.to_list(None)}
+    left = [each for each in ids if each not in known]
+    return known | await entries(store, left) if left else known
 
 
 async def await_member(store: Store, session: Session, member: str, waiting: Document) -> None:
@@ -149,12 +206,13 @@ async def due(
     channel: str,
     now: str,
     *,
+    digests: str | None = None,
     not_these: Iterable[str] = (),
     not_to: Iterable[str] = (),
     limit: int = 1,
 ) -> list[Document]:
     """The documents of queued notices that may be sent at this moment, first queued first; those
-    that had to wait for their time come after.
+    that had to wait for their time come after, of digests' those that were due at `digests`.
 
     `not_these` are notices, `not_to` contacts.
     """
@@ -163,19 +221,33 @@ async def due(
         query["_id"] = {"$nin": these}
     if contacts := list(not_to):
         query["contact_ref"] = {"$nin": contacts}
+    ripe = [{"digest": False}, {"not_before": {"$lte": digests or now}}]
     found: list[Document] = []
-    for when in (None, {"$gt": "", "$lte": now}):
+    for when in ({"not_before": None}, {"not_before": {"$gt": "", "$lte": now}, "$or": ripe}):
         if left := limit - len(found):
-            cursor = store[notices.name].find(query | {"not_before": when})
+            cursor = store[notices.name].find(query | when)
             cursor = cursor.sort([("not_before", 1), ("last_event", 1)]).limit(left)
             found += await cursor.to_list(None)
     return found
 
 
 async def together(store: Store, contact_ref: str, not_before: str, limit: int) -> list[Document]:
-    """The documents of all queued notices to a contact whose time comes together."""
-    query = {"status": "queued", "not_before": not_before, "contact_ref": contact_ref}
+    """The documents of all queued notices of a digest: to one contact, and due at one moment."""
+    query: Document = {"contact_ref": contact_ref, "not_before": not_before, "digest": True}
+    query["status"] = "queued"
     return await store[notices.name].find(query).sort("last_event", 1).limit(limit).to_list(None)
+
+
+async def sent_of_digest(store: Store, contact_ref: str, not_before: str) -> int:
+    """How many notices of a digest have been sent; more than none where it has several parts."""
+    query = {"contact_ref": contact_ref, "not_before": not_before, "digest": True}
+    return await store[notices.name].count_documents(query | {"status": "sent"})
+
+
+async def entries(store: Store, ids: Iterable[str]) -> dict[str, Envelope]:
+    """Events of our own log, by id."""
+    found = store[LOG].find({"_id": {"$in": list(ids)}})
+    return {d["_id"]: envelope(RECORDS.service, d) for d in await found.to_list(None)}
 
 
 async def standing(store: Store, events: Mapping[str, Event]) -> dict[str, list[State]]:
@@ -199,10 +271,11 @@ async def standing(store: Store, events: Mapping[str, Event]) -> dict[str, list[
     return found
 
 
-async def entries(store: Store, ids: Iterable[str]) -> dict[str, Envelope]:
-    """Events of our own log, by id."""
-    found = store[LOG].find({"_id": {"$in": list(ids)}})
-    return {d["_id"]: envelope(RECORDS.service, d) for d in await found.to_list(None)}
+async def preferences_of(store: Store, members: Iterable[str]) -> dict[str, Preferences]:
+    """What members have set, by the member's id, as far as they have."""
+    found = store[preferences.name].find({"_id": {"$in": list(members)}})
+    documents = await found.to_list(None)
+    return {d["_id"]: state for d in documents if (state := held(preferences, d).state)}
 
 
 async def donors(store: Store, need_ids: Iterable[str]) -> dict[str, tuple[MemberId, ...]]:
@@ -219,3 +292,23 @@ async def titles(store: Store, ids: Iterable[str]) -> dict[str, dict[str, str]]:
         async for document in store[collection.name].find(wanted, {field: 1}):
             found[document["_id"]] = document[field]
     return found
+
+
+async def with_queued_notices(
+    store: Store, not_these: Iterable[str] = (), message: str | None = None
+) -> list[str]:
+    """The ids of webhooks for which notices are queued, of one message or of any."""
+    query: Document = {"status": "queued", "channel": "webhook"}
+    query |= {"message": message, "_id": {"$nin": list(not_these)}} if message else {}
+    found: list[str] = await store[notices.name].distinct("webhook_id", query)
+    return found
+
+
+async def queued_for(
+    store: Store, webhook_id: str, not_these: Iterable[str], limit: int, message: str | None = None
+) -> list[Document]:
+    """The documents of notices that are queued for a webhook, first queued first."""
+    query: Document = {"status": "queued", "channel": "webhook", "webhook_id": webhook_id}
+    query |= {"message": message} if message else {}
+    query["_id"] = {"$nin": list(not_these)}
+    return await store[notices.name].find(query).sort("last_event", 1).limit(limit).to_list(None)

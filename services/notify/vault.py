@@ -11,6 +11,8 @@ from shared.errors import InvalidInput
 from shared.events.facts import Line1
 from shared.mongo import Session, Store
 
+DEFAULT_ZONE = "Europe/Kyiv"
+
 CONTACTS = "contacts"
 """`{_id: contact_ref, email, name_for_greeting, language, timezone}`; folded from nothing."""
 
@@ -57,9 +59,11 @@ async def erase(store: Store, session: Session, ref: str) -> None:
     await store[CONTACTS].delete_one({"_id": ref}, session=session)
 
 
-async def look_up(store: Store, refs: Iterable[str]) -> dict[str, Contact]:
+async def look_up(
+    store: Store, refs: Iterable[str], session: Session | None = None
+) -> dict[str, Contact]:
     """The addresses behind references, at this moment, as far as there are any."""
-    found = store[CONTACTS].find({"_id": {"$in": list(refs)}})
+    found = store[CONTACTS].find({"_id": {"$in": list(refs)}}, session=session)
     return {d.pop("_id"): Contact.model_validate(d) for d in await found.to_list(None)}
 
 

@@ -40,6 +40,7 @@ PLACES = (
     ("need_id", "needs"),
     ("pledge_id", "pledges"),
     ("partnership_id", "partnerships"),
+    ("webhook_id", "webhooks"),
     ("member_id", "members"),
 )
 """Where under `public_url` an event's thing is shown: by the first of these that it names."""

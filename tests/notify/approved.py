@@ -30,7 +30,6 @@ FACTS = {
     "reason": "gave-up",
     "attempts": 7,
     "member": IRPIN,
-    "webhook": "w1",
     "contact": "c1",
     "service": "notify",
     "count": 3,

@@ -15,6 +15,7 @@ from shared.events.ids import (
     PartnershipId,
     PledgeId,
     RoundId,
+    WebhookId,
 )
 from shared.events.matching import (
     ContributionDelivered,
@@ -45,6 +46,7 @@ from shared.events.members import (
     PartnershipDeclared,
     PartnershipEnded,
 )
+from shared.events.notify import WebhookDisabled
 from shared.events.projects import (
     CompletionVerified,
     EndDateChange,
@@ -293,6 +295,12 @@ EVENTS: tuple[Event, ...] = (
             LostLine(pledge_line=1, need_id=NEED, need_line=1, reason="covered-by-others"),
             LostLine(pledge_line=1, need_id=NEED, need_line=2, reason="lower-score", margin=12),
         ),
+    ),
+    WebhookDisabled(
+        webhook_id=an_id(WebhookId, "1"),
+        member_id=IRPIN,
+        cause="gone",
+        reason="its server answered 410: it is gone for good",
     ),
 )
 

@@ -92,8 +92,8 @@ def test_a_label_is_said_with_its_colon_once(language: str) -> None:
 
 def test_every_message_that_is_told_has_words_and_every_party_a_reason() -> None:
     """AUDIENCE asks for them."""
-    assert {message for rows in AUDIENCE.values() for _, message in rows} <= set(MESSAGES)
-    parties: set[Party] = {party for rows in AUDIENCE.values() for party, _ in rows}
+    assert {m for row in AUDIENCE.values() for m in row.messages.values()} <= set(MESSAGES)
+    parties: set[Party] = {party for row in AUDIENCE.values() for party in row.messages}
     assert parties == set(WHY)
 
 

@@ -50,7 +50,9 @@ def test_every_message_is_complete_in_every_language(event: Event, language: str
         assert "None" not in text
         assert "{" not in subject + text
         unnamed = set(re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", subject + text))
-        assert unnamed <= {getattr(event, name, "") for name in ("match_id", "partnership_id")}
+        assert unnamed <= {
+            getattr(event, name, "") for name in ("match_id", "partnership_id", "webhook_id")
+        }
         why = speech(language).say(WHY[letter.party or "member"])
         assert why in text
         assert why in html

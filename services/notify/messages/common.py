@@ -72,6 +72,8 @@ CODES = {
     "address-refused": "the mail server refuses the address",
     "message-refused": "the mail server refuses the message",
     "gave-up": "every attempt failed",
+    "gone": "its server answered that it is gone for good (410)",
+    "failing": "its server has taken nothing for long",
     "superseded": "it was overtaken by events",
 }
 """Codes of events in words; a code that is not here is shown as it is."""

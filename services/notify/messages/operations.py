@@ -16,12 +16,12 @@ OPERATIONS = {
         ("Once the cause is gone, send it again: alliance notices resend {notice}",),
     ),
     "webhook-disabled": Message(
-        "A webhook was disabled",
-        ("A webhook of {member} was disabled: its destination has failed again and again.",),
-        (("Webhook", "{webhook}"), ("Last answer", "{reason}"), ("Attempts", "{attempts}")),
+        "Your webhook was disabled",
+        ("A webhook of {member} gets nothing more: {cause}.",),
+        (("Webhook", "{webhook}"),),
         (
-            "Notices that could not be delivered are kept. Repair the destination, send it a test "
-            "ping, enable the webhook, and ask for what it has missed.",
+            "What it was to be told meanwhile is not lost: when its server works again, enable "
+            "the webhook and have the notices sent once more.",
         ),
     ),
     "address-suspended": Message(
