@@ -18,6 +18,8 @@ log = logging.getLogger("alliance.notify")
 TOGETHER = 100
 """Most outcomes that are recorded in one transaction."""
 
+MANY = 16
+MOMENT = 0.05
 REFUSED_PAUSE = 0.5
 
 
@@ -28,6 +30,7 @@ class Outcomes:
         self._service = service
         self._recorded = recorded
         self._closings: dict[str, Closing] = {}
+        self._first = 0.0
 
     def __bool__(self) -> bool:
         return bool(self._closings)
@@ -44,7 +47,14 @@ class Outcomes:
         attempts: tuple[AttemptId, ...] = (),
     ) -> None:
         """Remember what became of a notice."""
+        if not self._closings:
+            self._first = asyncio.get_running_loop().time()
         self._closings[queued.notice.id] = Closing(queued, outcome, attempts)
+
+    def due(self, now: float) -> bool:
+        """Whether it is time to record, by the event loop's clock: many have come together, or the
+        first has waited a moment."""
+        return len(self._closings) >= MANY or (bool(self._closings) and now - self._first > MOMENT)
 
     async def record(self) -> None:
         """Record those that have come together, in one transaction.

@@ -13,10 +13,11 @@ and recording outcomes, all that have come together in one transaction.
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from opentelemetry.trace import SpanKind
 from pymongo.errors import PyMongoError
@@ -38,7 +39,7 @@ from services.notify.delivery import (
 )
 from services.notify.lanes import Lane, Lanes
 from services.notify.model import Notice
-from services.notify.outcomes import Outcomes
+from services.notify.outcomes import MOMENT, Outcomes
 from services.notify.settings import NotifySettings
 from shared import crash, telemetry
 from shared.events.envelope import rfc3339
@@ -68,6 +69,14 @@ Due = tuple[tuple[Notice, str], ...]
 """Notices that go together, each with the id of the event that queued it."""
 
 
+class Ready(NamedTuple):
+    """A parcel that is next, its attempt noted."""
+
+    lane: Lane[Due]
+    parcel: Parcel
+    attempt: Attempt
+
+
 class Sender:
     """The sender of one instance, with one carrier; `worker` runs it."""
 
@@ -85,6 +94,7 @@ class Sender:
         self._later: dict[str, float] = {}
         self._outcomes = Outcomes(service, self._in_hand.discard)
         self._handing: dict[asyncio.Task[None], Bundle] = {}
+        self._ready: deque[Ready] = deque()
         self._jobs: dict[Job, asyncio.Task[None]] = {}
         self._look_at = 0.0
         self._measure_at = 0.0
@@ -100,6 +110,7 @@ class Sender:
     async def _begin(self, lease: Lease) -> None:
         """Another instance may have sent since what waited here: look again."""
         self._lanes.empty()
+        await self._take_back([], self._ready)
         under_way = (q.notice.id for bundle in self._handing.values() for q in bundle)
         self._in_hand &= {*self._outcomes.notices, *under_way}
         self._look_at = 0.0
@@ -114,12 +125,15 @@ class Sender:
 
     async def _turn(self) -> bool:
         now = _now()
-        ready = self._lanes.ready(now)
-        if self._outcomes:
+        ready = self._lanes.ready(now, self._carrier.at_once)
+        self._hand_on()
+        idle = not (self._handing or self._jobs)
+        if self._outcomes and (idle or self._outcomes.due(now)):
             self._do("record", self._outcomes.record)
-        if ready < 2 * self._carrier.at_once and now >= self._look_at:
+        at_once = self._carrier.at_once
+        if ready < 2 * at_once and now >= self._look_at:
             self._do("look", self._look)
-        if ready and self._hands() > 0 and now >= self._carrier.closed_until:
+        if ready and self._room() >= min(ready, at_once) and now >= self._carrier.closed_until:
             self._do("start", self._start)
         running = {*self._jobs.values(), *self._handing}
         if running:
@@ -148,13 +162,23 @@ class Sender:
         if name not in self._jobs:
             self._jobs[name] = asyncio.create_task(work(), name=f"sender: {name}")
 
-    def _hands(self) -> int:
-        return self._carrier.at_once - len(self._handing)
+    def _room(self) -> int:
+        """How many may be made ready now: as many again as are handed over at once."""
+        return 2 * self._carrier.at_once - len(self._handing) - len(self._ready)
+
+    def _hand_on(self) -> None:
+        """Hand over what is ready, as much as the carrier takes."""
+        while self._ready and len(self._handing) < self._carrier.at_once:
+            lane, parcel, attempt = self._ready.popleft()
+            task = asyncio.create_task(self._hand_over(lane, parcel, attempt))
+            self._handing[task] = parcel.bundle
 
     def _patience(self) -> float:
         """Seconds until there may be something to do without anything having ended."""
         now = _now()
         moments = [self._look_at, self._carrier.closed_until, self._lanes.next_at(now) or now]
+        if self._outcomes:
+            moments.append(now + MOMENT)
         soonest = min((m - now for m in moments if m > now), default=self._poll)
         return max(min(soonest, self._poll), 0.001)
 
@@ -208,7 +232,7 @@ class Sender:
     async def _start(self) -> None:
         """Write what can go now, note the attempts, and hand over."""
         crash.point("before-attempt")
-        taken = self._lanes.take(_now(), self._hands(), self._carrier.at_once)
+        taken = self._lanes.take(_now(), self._room(), self._carrier.at_once)
         try:
             entries = await store.entries(self._store, [e for _, due in taken for _, e in due])
             bundles = [tuple(Queued(n, entries[event]) for n, event in due) for _, due in taken]
@@ -234,8 +258,8 @@ class Sender:
             if each.parcel is None:
                 self._lanes.done(lane)
                 continue
-            work = self._hand_over(lane, each.parcel, next(following))
-            self._handing[asyncio.create_task(work)] = each.parcel.bundle
+            self._ready.append(Ready(lane, each.parcel, next(following)))
+        self._hand_on()
 
     async def _hand_over(self, lane: Lane[Due], parcel: Parcel, attempt: Attempt) -> None:
         first = parcel.bundle[0]
@@ -270,18 +294,17 @@ class Sender:
         self, lane: Lane[Due], parcel: Parcel, attempt: Attempt, refused: NotHandedOver
     ) -> None:
         """What follows for the notices, and for their lane."""
-        with suppress(StoreAway, PyMongoError):  # an open attempt counts as uncertain
-            if isinstance(refused, ServerAway):
-                await attempts.withdraw(self._store, attempt.ids)
-            else:
-                unknown = isinstance(refused, Unanswered)
-                ending: attempts.Ending = "uncertain" if unknown else "failed"
-                await attempts.close(self._store, attempt.ids, ending, refused.code)
-        if isinstance(refused, TryLater) and not isinstance(refused, ServerAway):
+        if isinstance(refused, ServerAway):
+            await self._take_back([Ready(lane, parcel, attempt)], self._ready)
+            return
+        ending: attempts.Ending = "uncertain" if isinstance(refused, Unanswered) else "failed"
+        with suppress(StoreAway, PyMongoError):  # an attempt that stays open is uncertain, too
+            await attempts.close(self._store, attempt.ids, ending, refused.code)
+        if isinstance(refused, TryLater):
             unheard = refused.code is None
             left = self._lanes.failed(lane, _now(), random.random(), at_once=unheard)
             self._in_hand -= {notice.id for due in left for notice, _ in due}
-        elif not isinstance(refused, ServerAway):
+        else:
             self._lanes.went_well(lane)
         for queued in parcel.bundle:
             made = attempt.numbers[queued.notice.id]
@@ -289,10 +312,24 @@ class Sender:
             if reason is not None:
                 self._outcomes.add(queued, not_sent(queued.notice, reason, made), attempt.ids)
                 continue
-            away = isinstance(refused, ServerAway)
-            self._put_off(queued.notice.id, AGAIN_SOON if away else self._carrier.pause(made))
+            self._put_off(queued.notice.id, self._carrier.pause(made))
             telemetry.notices.add(1, {"outcome": "later"})
             log.info("notice %s is tried later: %s", queued.notice.id, refused)
+
+    async def _take_back(self, tried: list[Ready], ready: Iterable[Ready] = ()) -> None:
+        """Attempts that were noted are not made; the notices are looked at again, and judged by
+        the state of then."""
+        waiting = list(ready)
+        self._ready.clear()
+        for lane, _, _ in waiting:
+            self._lanes.done(lane)
+        noted = [*tried, *waiting]
+        for _, parcel, _ in noted:
+            for queued in parcel.bundle:
+                self._put_off(queued.notice.id, AGAIN_SOON)
+        if noted:
+            with suppress(StoreAway, PyMongoError):  # one that stays open is uncertain
+                await attempts.withdraw(self._store, [i for r in noted for i in r.attempt.ids])
 
     def _reason(self, queued: Queued, refused: NotHandedOver, made: int) -> FailureReason | None:
         """Why a notice is tried no more; None if it is."""
@@ -301,8 +338,6 @@ class Sender:
                 return "address-refused"
             case MessageRefused():
                 return "message-refused"
-            case ServerAway():
-                return None
         old = queued.age > self._carrier.give_up_seconds
         return "gave-up" if old and made >= FEWEST_ATTEMPTS else None
 
@@ -314,6 +349,7 @@ class Sender:
         """What has begun is finished and recorded, also when we are told to stop."""
         with suppress(TimeoutError):
             async with asyncio.timeout(STOPPING_SECONDS):
+                await self._take_back([], self._ready)
                 while running := {*self._jobs.values(), *self._handing}:
                     await asyncio.wait(running)
                     self._collect()
