@@ -32,13 +32,13 @@ class Outcomes:
         self._closings: dict[str, Closing] = {}
         self._first = 0.0
 
-    def __bool__(self) -> bool:
-        return bool(self._closings)
-
     @property
     def notices(self) -> set[str]:
         """The notices whose outcome is not recorded yet."""
         return set(self._closings)
+
+    def __len__(self) -> int:
+        return len(self._closings)
 
     def add(
         self,

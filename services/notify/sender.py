@@ -163,8 +163,11 @@ class Sender:
             self._jobs[name] = asyncio.create_task(work(), name=f"sender: {name}")
 
     def _room(self) -> int:
-        """How many may be made ready now: as many again as are handed over at once."""
-        return 2 * self._carrier.at_once - len(self._handing) - len(self._ready)
+        """How many may be made ready now: as many again as are handed over at once, and never so
+        many that a crash would leave much that was sent and is not recorded."""
+        begun = len(self._handing) + len(self._ready)
+        at_once = self._carrier.at_once
+        return min(2 * at_once - begun, 4 * at_once - begun - len(self._outcomes))
 
     def _hand_on(self) -> None:
         """Hand over what is ready, as much as the carrier takes."""
