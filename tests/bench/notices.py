@@ -14,7 +14,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,14 +58,16 @@ class Drained(NamedTuple):
     last: int
 
 
-async def fill(mongo: Store, number: int) -> None:
-    """Queue so many notices to 500 contacts in 100 mail domains, each of an event of its own."""
+async def fill(
+    mongo: Store, number: int, domain: Callable[[int], str] = lambda i: f"town{i % DOMAINS}.example"
+) -> None:
+    """Queue so many notices, each of an event of its own, to 500 contacts in turn, which are in
+    100 mail domains, or those that are given."""
     await mongo.ensure(RECORDS.indexes())
     members = [MemberId.new() for _ in range(CONTACTS_MADE)]
     refs = [ContactRef.new() for _ in members]
     contacts = [
-        {"_id": ref, "email": f"office{i}@town{i % DOMAINS}.example"} | _SPOKEN
-        for i, ref in enumerate(refs)
+        {"_id": ref, "email": f"office{i}@{domain(i)}"} | _SPOKEN for i, ref in enumerate(refs)
     ]
     await mongo[CONTACTS].insert_many(contacts)
     logs = Logs()

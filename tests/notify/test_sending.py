@@ -1,9 +1,11 @@
-"""The sender killed at every step of sending: nothing is lost, and what came twice is counted."""
+"""The sender against a mail server that misbehaves: dead domains, a server that is away, and
+SIGKILL at each step of sending."""
 
 import asyncio
 import os
 import random
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from deploy.local.store import Store as StoreServer
 from shared import crash
 from shared.auth import Issuer
 from shared.mongo import Store
-from tests.bench.notices import fill
+from tests.bench.notices import bench, fill
 from tests.notify.misbehaving import HANG, Misbehaving
 
 KILLS = int(os.environ.get("ALLIANCE_SENDING_KILLS", "14"))
@@ -53,6 +55,8 @@ class Dying:
             "ALLIANCE_SMTP_PORT": str(smtp_port),
             "ALLIANCE_LEASE_SECONDS": "0.6",
             "ALLIANCE_SEND_RETRY_SECONDS": "0.2",
+            "ALLIANCE_SMTP_TIMEOUT_SECONDS": "1",
+            "ALLIANCE_DOMAIN_RATE": "1000",
             "ALLIANCE_LOG_LEVEL": "WARNING",
         }
         self.notices = MongoClient[dict[str, Any]](mongodb)["notify"]["notices"]
@@ -68,6 +72,12 @@ class Dying:
         """Notices that are queued still."""
         return self.notices.count_documents({"status": "queued"})
 
+    async def until_left(self, number: int, seconds: float) -> None:
+        """Return when no more than so many are. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while await asyncio.to_thread(self.left) > number:
+                await asyncio.sleep(0.05)
+
 
 async def until_dead(process: Process, server: Misbehaving, step: str) -> None:
     """Wait for the end of a process; one that is to die during DATA is killed there."""
@@ -77,6 +87,71 @@ async def until_dead(process: Process, server: Misbehaving, step: str) -> None:
                 process.kill()
             await asyncio.sleep(0.02)
     assert process.exit_status == -9, process.log_tail()
+
+
+async def filled(mongo: StoreServer, number: int, **how: Any) -> None:
+    """So many notices are queued."""
+    store = Store(mongo.uri, "notify", patience=30)
+    await fill(store, number, **how)
+    store.close()
+
+
+async def test_a_domain_that_hangs_and_one_that_is_busy_hold_up_no_other(
+    mongo: StoreServer, tmp_path: Path
+) -> None:
+    """300 notices to a domain whose RCPT hangs and 100 to one that says 450 are queued before 100
+    to others: these go at once, and the 400 as soon as their servers answer."""
+
+    def domain(contact: int) -> str:
+        if contact < 300:
+            return "hangs.example"
+        return "busy.example" if contact < 400 else f"town{contact % 10}.example"
+
+    await filled(mongo, 500, domain=domain)
+    async with Misbehaving().running() as server:
+        server.to |= {"hangs.example": HANG, "busy.example": "450 4.2.1 busy"}
+        service = Dying(tmp_path, mongo.uri, server.port)
+        process = service.process()
+        process.start()
+        await service.until_left(499, 30)
+        began = time.monotonic()
+        await service.until_left(400, 10)
+        print(f"100 notices past 400 that wait: {time.monotonic() - began:.1f} s")
+        tried = service.attempts.count_documents({"state": {"$ne": "taken"}})
+        assert 0 < tried < 40, "a closed lane is not tried again and again"
+        server.to.clear()
+        await service.until_left(0, 60)
+        await asyncio.to_thread(process.stop)
+    assert len(server.taken) == 500
+    assert set(server.taken.values()) == {1}
+    assert service.notices.count_documents({"uncertain": {"$exists": True}}) == 0
+
+
+async def test_a_server_that_refuses_us_costs_no_notice_an_attempt(
+    mongo: StoreServer, tmp_path: Path
+) -> None:
+    """421 at every connection at first, and 454 in the middle: then each goes at its first."""
+    await filled(mongo, 60)
+    async with Misbehaving(most=4).running() as server:
+        server.says["CONNECT"] = ["421 4.3.2 closing"] * 12
+        server.says["RCPT"] = ["250 OK"] * 20 + ["454 4.7.0 temporary"]
+        service = Dying(tmp_path, mongo.uri, server.port)
+        process = service.process()
+        process.start()
+        await service.until_left(0, 60)
+        await asyncio.to_thread(process.stop)
+    assert {n["attempts"] for n in service.notices.find()} == {1}
+    assert {a["state"] for a in service.attempts.find()} == {"taken"}
+    assert set(server.taken.values()) == {1}
+    assert server.most_open <= 4
+    assert "example" not in process.log_file.read_text()
+
+
+def test_the_bench_runs() -> None:
+    """A hundred notices, for the figures' sake not their size."""
+    found = bench(100, 2)
+    assert found.rate > 0
+    assert found.floor > 0
 
 
 @pytest.mark.timeout(600)
@@ -90,9 +165,7 @@ async def test_killed_at_each_step_no_notice_is_lost_and_each_duplicate_is_count
     steps = [STEPS[i % len(STEPS)] for i in range(KILLS)]
     chance.shuffle(steps)
     number = EACH * KILLS
-    store = Store(mongo.uri, "notify", patience=30)
-    await fill(store, number)
-    store.close()
+    await filled(mongo, number)
     async with Misbehaving().running() as server:
         service = Dying(tmp_path, mongo.uri, server.port)
         for step in steps:
@@ -104,9 +177,7 @@ async def test_killed_at_each_step_no_notice_is_lost_and_each_duplicate_is_count
         server.says["MESSAGE"] = []
         process = service.process()
         process.start()
-        async with asyncio.timeout(120):
-            while await asyncio.to_thread(service.left):
-                await asyncio.sleep(0.1)
+        await service.until_left(0, 120)
         await asyncio.to_thread(process.stop)
     notices = list(service.notices.find())
     assert len(notices) == number
