@@ -139,7 +139,7 @@ class Hands:
         first = parcel.bundle[0]
         refused: NotHandedOver | None = None
         with telemetry.span(
-            f"send {self._carrier.channel}",
+            f"send {self._carrier.what}",
             SpanKind.CLIENT,
             parent=first.entry.traceparent,
             event_id=first.entry.id,
@@ -156,7 +156,8 @@ class Hands:
                 refused = Unanswered()
             finally:
                 self._lanes.done(lane)
-            span.set_attribute("alliance.notice.outcome", type(refused).__name__ if refused else "")
+            said = type(refused).__name__ if refused else NoticeSent.type
+            span.set_attribute("alliance.notice.outcome", said)
             if refused is not None:
                 await self._not_taken(lane, parcel, attempt, refused)
                 return
