@@ -52,7 +52,7 @@ status: $(VENV)/.local ## what runs, lag per consumer, relay backlog
 	@$(BIN)/alliance status
 
 # --- what a developer runs ---------------------------------------------------
-.PHONY: test lint schemas fuzz bench-spine bench-notices clean
+.PHONY: test lint schemas fuzz bench-spine bench-matching table-matching docs-matching bench-notices clean
 test: $(VENV)/.dev ## every test but the benchmarks; sets up what it needs and cleans up
 	@$(BIN)/python -m pytest
 
@@ -73,6 +73,15 @@ bench-spine: $(VENV)/.dev ## our spine beside bare Motor and aiokafka, on the sa
 
 bench-notices: $(VENV)/.dev ## 10,000 notices drained to a local mail server, beside bare aiosmtplib
 	@$(BIN)/python -m tests.bench.notices
+
+bench-matching: $(VENV)/.dev ## rounds of 1k to 30k needs, stage by stage, beside bare OR-Tools (SIZES="1000 3000")
+	@$(BIN)/python -m tests.bench.matching $(if $(SIZES),--sizes $(SIZES))
+
+table-matching: $(VENV)/.dev ## our rule beside first come, greedy and largest first, on real needs and cities
+	@$(BIN)/python -m tests.bench.policies
+
+docs-matching: $(VENV)/.dev ## write the tables of docs/matching.md again (MEASURE=1: the figures too)
+	@$(BIN)/python -m tests.bench.docs $(if $(MEASURE),--measure)
 
 clean: ## remove the virtual environment and the local stack's files
 	rm -rf $(VENV) .local

@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
-from cli.acts import DryRun, Limit, Reason, Version, change, show, show_dry_run, show_list
-from cli.client import Json
+from cli.acts import DryRun, File, Limit, Reason, Version, change, show, show_dry_run, show_list
+from cli.client import Client, Json
+from cli.documents import read_documents
+from cli.explaining import preview as previewed
+from cli.explaining import previews, show_explanation, show_outlook
 from cli.redecide import redecide as decide_again
 from cli.redecide import told
 from cli.session import AsJson, Session, connected, terminal
@@ -126,3 +129,45 @@ def redecide(
     else:
         terminal().print(told(found))
     raise typer.Exit(0 if found.equal else 1)
+
+
+@app.command()
+@connected
+def explain(session: Session, match: Id) -> None:
+    """Why a match was proposed: tier and score, what lost to it, what the round had seen."""
+    show_explanation(session, match)
+
+
+@app.command()
+@connected
+def outlook(
+    session: Session, need: Annotated[str, typer.Argument(metavar="NEED", help="The need's id.")]
+) -> None:
+    """Why a need has no match yet, and the least change that would give it one."""
+    show_outlook(session, need)
+
+
+@app.command()
+@connected
+def preview(
+    session: Session,
+    file: File,
+    partner: Annotated[
+        str | None, typer.Option(help="As an operator: by which partner (its id).")
+    ] = None,
+) -> None:
+    """What would happen if the pledges of a file were made, each by itself; nothing is recorded."""
+    documents = read_documents(file)
+    by = {"partner_id": partner} if partner else {}
+
+    async def ask(client: Client) -> list[Json]:
+        return [
+            (await client.post("matching", "matches", "previews", body=each.body | by)).json()
+            for each in documents
+        ]
+
+    found = session.ask(ask)
+    if len(found) == 1:
+        session.show(found[0], previewed)
+    else:
+        session.show(found, previews)

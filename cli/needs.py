@@ -19,6 +19,7 @@ from cli.acts import (
 from cli.bringing import import_needs
 from cli.client import Problem
 from cli.documents import read_document
+from cli.explaining import show_outlook
 from cli.session import Session, connected
 from cli.tables import NEED
 from shared.codelists import OBLAST_LEVEL, find_place
@@ -86,6 +87,13 @@ def list_needs(
         "authority_id": authority,
     }
     show_list(session, "projects", "needs", query, limit, NEED)
+
+
+@app.command()
+@connected
+def outlook(session: Session, need: Id) -> None:
+    """Why a need has no match yet, and the least change that would give it one."""
+    show_outlook(session, need)
 
 
 def _code(session: Session, given: str | None, levels: tuple[str, ...], option: str) -> str | None:

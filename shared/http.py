@@ -81,7 +81,7 @@ async def _in_transaction(request: Request, endpoint: Endpoint, command: str) ->
     limits: Limits = state.limits
     actor = await tokens.actor(request.headers.get("authorization"))
     limits.command(actor.name)
-    _must_be_allowed(actor, command)
+    must_be_allowed(actor, command)
     dry_run = _dry_run(request)
     key = None if dry_run else _idempotency_key(request, actor)
     fingerprint = await _fingerprint(request)
@@ -159,7 +159,8 @@ def _dry_run(request: Request) -> bool:
     return given == "true"
 
 
-def _must_be_allowed(actor: Actor, command: str) -> None:
+def must_be_allowed(actor: Actor, command: str) -> None:
+    """Whether one of an actor's roles may do a command. Raises Forbidden."""
     allowed = roles_for(command)
     if actor.roles.isdisjoint(allowed):
         raise Forbidden(

@@ -24,7 +24,8 @@ from shared.errors import (
 )
 from shared.http import CommandRoute, Forbidden, IdempotencyKeyMissing, IdempotencyKeyReused
 from shared.limiting import TooManyRequests
-from shared.problems import TYPE, BodyTooLarge, StoreUnavailable
+from shared.previewing import PreviewRoute
+from shared.problems import TYPE, BodyTooLarge, BodyUnreadable, StoreUnavailable
 
 F = TypeVar("F", bound=Callable[..., Any])
 Operation = dict[str, Any]
@@ -32,15 +33,19 @@ Examples = Mapping[str, dict[str, Any]]
 """Bodies by the name of the command."""
 
 EVERY_READ: tuple[type[Refused], ...] = (InvalidInput, TooManyRequests, StoreUnavailable)
-EVERY_COMMAND: tuple[type[Refused], ...] = (
+EVERY_PREVIEW: tuple[type[Refused], ...] = (
     Unauthorized,
     KeysUnavailable,
     Forbidden,
+    BodyUnreadable,
+    BodyTooLarge,
+    *EVERY_READ,
+)
+EVERY_COMMAND: tuple[type[Refused], ...] = (
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
-    BodyTooLarge,
     EventTooLarge,
-    *EVERY_READ,
+    *EVERY_PREVIEW,
 )
 OF_ONE_THING: tuple[type[Refused], ...] = (
     NotFound,
@@ -135,6 +140,9 @@ def _complete(operation: Operation, route: CommandRoute, method: str) -> None:
         if Unauthorized in errors:
             errors.append(KeysUnavailable)
             operation["security"] = [{"bearer": []}]
+    elif isinstance(route, PreviewRoute):
+        errors += EVERY_PREVIEW
+        operation["security"] = [{"bearer": []}]
     else:
         parameters = {p["name"]: p for p in operation["parameters"]}
         changes = "if-match" in parameters

@@ -34,6 +34,16 @@ class BodyTooLarge(Refused):
     title = "Too large"
 
 
+class BodyUnreadable(Refused):
+    """The body cannot be read at all, for what it holds or for its encoding."""
+
+    status = 400
+    title = "The body cannot be read"
+
+    def __init__(self) -> None:
+        super().__init__("the body cannot be read as what its Content-Type says")
+
+
 class StoreUnavailable(Refused):
     """The store does not answer; the request can be repeated with its Idempotency-Key."""
 
@@ -120,6 +130,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 400:  # what the framework says of a body that it cannot parse
+            return await refused(request, BodyUnreadable())
         kind = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
         words = str(error.detail)
         answer = problem(request, error.status_code, kind, words, words)

@@ -4,6 +4,7 @@ Lists are in the order of their ids, which never changes, so that a pass over al
 everything that was there at its start exactly once. It is no way to follow news: the log is.
 """
 
+import asyncio
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
@@ -23,10 +24,15 @@ class Reader:
         self.store: Store = request.app.state.store
         self._response = response
 
-    async def all(self, collection: Folded[S], query: dict[str, Any]) -> list[S]:
-        """Every state that a query finds; for what is known to be few."""
-        documents = await self.store[collection.name].find(query).to_list(None)
-        return [s for d in documents if (s := held(collection, d).state) is not None]
+    async def all(self, collection: Folded[S], query: dict[str, Any], newest: int = 0) -> list[S]:
+        """Every state that a query finds, or the `newest` few; read beside the event loop."""
+        cursor = self.store[collection.name].find(query)
+        if newest:
+            cursor = cursor.sort("_id", -1).limit(newest)
+        documents = await cursor.to_list(None)
+        return await asyncio.to_thread(
+            lambda: [s for d in documents if (s := held(collection, d).state) is not None]
+        )
 
     async def require(self, collection: Folded[S], key: str) -> S:
         """One document. Raises NotFound."""

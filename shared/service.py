@@ -41,7 +41,8 @@ T = TypeVar("T")
 
 
 class Service:
-    """A running service. `workers` build what else it does by itself, one instance at a time."""
+    """A running service. `workers` build what else it does by itself, one instance at a time;
+    `at_end` is called when it stops."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Service:
         examples: Examples,
         on: Handlers,
         workers: Sequence[Callable[["Service"], Worker]] = (),
+        at_end: Sequence[Callable[[], None]] = (),
     ) -> None:
         self.name = records.service
         self.settings = settings
@@ -93,6 +95,7 @@ class Service:
             )
             self.inbox.after_commit.append(self.wake)
         self.workers = [build(self) for build in workers]
+        self._at_end = at_end
         self._prepared = False
         self.app = FastAPI(
             title=title,
@@ -190,6 +193,8 @@ class Service:
                     await self.consumer.stop()
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+            for end in self._at_end:
+                end()
             await self.producer.discard()
             await self._letters_producer.discard()
             self.store.close()

@@ -6,7 +6,7 @@ is written at once in `flush`, with the version of each document checked. Nobody
 log or a folded collection.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeVar, cast
 
@@ -56,6 +56,8 @@ class UnitOfWork:
         self._entries: list[dict[str, Any]] = []
         self._recorded = 0
         self._last_id: str | None = None
+        self._recalled: dict[Origin, tuple[Cause, str | None]] = {}
+        self._locks: dict[str, set[str]] = {}
 
     @property
     def recorded(self) -> int:
@@ -83,17 +85,28 @@ class UnitOfWork:
 
         For work that starts by itself some time after the event that made it due.
         """
-        await self.flush()
-        own = origin.owner == self.records.service
-        found = await self.store[LOG if own else INBOX].find_one(
-            {"_id": origin.event_id if own else f"/{origin.owner} {origin.event_id}"},
-            session=self.session,
-        )
-        if found is None:
+        if origin not in self._recalled:
+            await self.recall([origin])
+        if origin not in self._recalled:
             raise NotFound("event", origin.event_id)
-        self._cause = Cause(found["correlation_id"], origin.event_id, own)
-        traceparent: str | None = found["traceparent"]
+        self._cause, traceparent = self._recalled[origin]
         return traceparent
+
+    async def recall(self, origins: Sequence[Origin]) -> None:
+        """Load what `follow` needs to know of these events, all at once."""
+        await self.flush()
+        for own, collection in ((True, LOG), (False, INBOX)):
+            wanted = {
+                o.event_id if own else f"/{o.owner} {o.event_id}": o
+                for o in origins
+                if (o.owner == self.records.service) is own
+            }
+            query = {"_id": {"$in": list(wanted)}}
+            found = self.store[collection].find(query, session=self.session) if wanted else None
+            for document in await found.to_list(None) if found is not None else ():
+                origin = wanted[document["_id"]]
+                cause = Cause(document["correlation_id"], origin.event_id, own)
+                self._recalled[origin] = cause, document["traceparent"]
 
     async def get(self, collection: Folded[S], key: str) -> S | None:
         """The state of one document, as this transaction sees it; None where there is none."""
@@ -225,27 +238,38 @@ class UnitOfWork:
                 if (collection.name, key) not in self._held:
                     wanted.setdefault(collection, set()).add(key)
         for collection, keys in wanted.items():
-            query = {"_id": {"$in": list(keys)}}
-            found = self.store[collection.name].find(query, session=self.session)
-            for document in await found.to_list(None):
-                self._keep(collection, document)
-                keys.discard(document["_id"])
-            for key in keys:
-                self._held[collection.name, key] = Held()
+            await self.load(collection, keys)
 
-    async def lock(self, collection: Folded[Any], key: str) -> None:
-        """Collide with any transaction that changes or locks the same document.
+    async def load(self, collection: Folded[S], keys: Iterable[str]) -> list[S]:
+        """Load documents with one query; the states of those that are there."""
+        await self.flush()
+        missing = set(keys)
+        query = {"_id": {"$in": sorted(missing)}}
+        found = self.store[collection.name].find(query, session=self.session)
+        states = []
+        for document in await found.to_list(None):
+            states.append(cast(S, self._keep(collection, document).state))
+            missing.discard(document["_id"])
+        for key in missing:
+            self._held.setdefault((collection.name, key), Held())
+        return states
+
+    def lock(self, collection: Folded[Any], *keys: str) -> None:
+        """Collide with any transaction that changes or locks the same documents.
 
         For a decision that rests on a document it does not change: without it, two such
-        transactions could each rest on what the other is about to change (write skew).
+        transactions could each rest on what the other is about to change (write skew). It is
+        written with the rest, since all that counts is what changed after this one began.
         """
-        await self.flush()
-        await self.store[collection.name].update_one(
-            {"_id": key}, {"$inc": {LOCK: 1}}, session=self.session
-        )
+        self._locks.setdefault(collection.name, set()).update(keys)
 
     async def flush(self) -> None:
         """Write what changed since the last flush."""
+        locks, self._locks = self._locks, {}
+        for name, keys in locks.items():
+            await self.store[name].update_many(
+                {"_id": {"$in": sorted(keys)}}, {"$inc": {LOCK: 1}}, session=self.session
+            )
         entries, self._entries = self._entries, []
         changed, self._changed = self._changed, {}
         if entries:

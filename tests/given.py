@@ -1,7 +1,7 @@
 """Given–when–then without a broker or a database, for the services' models and commands."""
 
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 from uuid import NAMESPACE_URL, uuid5
@@ -211,8 +211,15 @@ class Notebook:
     async def learn(self, event: Event) -> None:
         self.fold(event)
 
-    async def lock(self, collection: Folded[Any], key: str) -> None:
-        assert key in self.states[collection.name]
+    async def load(self, collection: Folded[S], keys: Iterable[str]) -> list[S]:
+        states = self.states[collection.name]
+        return [states[key] for key in sorted(keys) if key in states]
+
+    async def recall(self, origins: Sequence[Origin]) -> None:
+        """Nothing waits outside here."""
+
+    def lock(self, collection: Folded[Any], *keys: str) -> None:
+        assert set(keys) <= self.states[collection.name].keys()
 
     def origin(self, collection: Folded[Any], key: str) -> Origin:
         return Origin(self.meta[collection.name, key]["last_event"], collection.owner)

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.matching import by_hand, commands
+from services.matching import by_hand, commands, explaining, outlook, previewing
 from services.matching import rounds as in_rounds
 from services.matching.by_hand import AlreadyMatched, NotEligible, ProposeMatch
 from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
+from services.matching.explaining import Explained
 from services.matching.knowledge import NotAdmitted
 from services.matching.matches import Coverage, Match, MatchClosed, MatchStatus, Round
 from services.matching.model import (
@@ -18,6 +19,8 @@ from services.matching.model import (
     PledgeStatus,
     Rates,
 )
+from services.matching.outlook import Outlook
+from services.matching.previewing import Preview, PreviewPledge, SolverAway
 from services.matching.rounds import AskForRound
 from services.matching.settings import MatchingSettings
 from services.matching.store import all_matches, coverages, pledges, rates, rounds
@@ -25,11 +28,12 @@ from shared.codelists import codes_below
 from shared.errors import NotFound, NotYours
 from shared.events.facts import Katottg, ProjectSector, sectors_below
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RatesId, RoundId
-from shared.events.matching import Explanation
 from shared.http import Act, Change, CommandRoute
 from shared.openapi import refuses
+from shared.previewing import PreviewRoute, Snapshots
 from shared.reading import Lists, Reads
 
+previews = APIRouter(route_class=PreviewRoute, tags=["matching"])
 router = APIRouter(route_class=CommandRoute, tags=["matching"])
 
 
@@ -75,6 +79,14 @@ async def propose_match(
     match = await by_hand.propose_match(body, lapse_days, uow)
     response.headers["Location"] = f"/matches/{match.id}"
     return match
+
+
+@previews.post("/matches/previews")
+@refuses(NotFound, NotYours, NotAPartner, SolverAway)
+async def preview_pledge(body: PreviewPledge, snapshot: Snapshots) -> Preview:
+    """What would happen if this pledge were made, which a partner or an operator may ask: the
+    matches that a round would propose for it, what would give way, what would be left and why."""
+    return await previewing.decide(await snapshot.ask(lambda uow: previewing.suppose(body, uow)))
 
 
 @router.post("/matches/{match_id}/acceptances", status_code=201)
@@ -146,9 +158,16 @@ async def get_match(match_id: MatchId, read: Reads) -> Match:
 
 
 @router.get("/matches/{match_id}/explanation")
-async def explain_match(match_id: MatchId, read: Reads) -> Explanation:
-    """Why this match: the rule's version, the score's parts, the alternatives that lost."""
-    return (await read.require(all_matches, match_id)).explanation
+async def explain_match(match_id: MatchId, read: Reads) -> Explained:
+    """Why this match: tier and score, what bound it, what lost and by how much, what the round
+    had seen; as data and in sentences."""
+    return await explaining.explain(await read.require(all_matches, match_id), read)
+
+
+@router.get("/needs/{need_id}/outlook")
+async def look_out(need_id: NeedId, read: Reads) -> Outlook:
+    """Why a need has no match yet, by reason, and the least change that would give it one."""
+    return await outlook.look(need_id, read)
 
 
 @router.get("/matches")
@@ -193,3 +212,6 @@ async def list_rounds(page: Lists) -> list[Round]:
 async def get_rates(rates_id: RatesId, read: Reads) -> Rates:
     """One recorded set of rates."""
     return await read.require(rates, rates_id)
+
+
+router.routes.extend(previews.routes)

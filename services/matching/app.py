@@ -1,11 +1,13 @@
 """matching as a process: `uvicorn services.matching.app:app`."""
 
-from services.matching import api, lapsing, rounds
+from services.matching import api, lapsing, rounds, solving
 from services.matching.examples import EXAMPLES
 from services.matching.handlers import on
 from services.matching.settings import MatchingSettings
 from services.matching.store import RECORDS
 from shared.service import Service
+
+solving.collect_seldom()
 
 app = Service(
     MatchingSettings.load(),
@@ -16,4 +18,5 @@ app = Service(
     examples=EXAMPLES,
     on=on,
     workers=[rounds.worker, rounds.expiry, lapsing.worker],
+    at_end=[solving.close],
 ).app

@@ -65,7 +65,6 @@ async def propose_match(command: ProposeMatch, lapse_days: float, uow: UnitOfWor
     pledge = await uow.require(pledges, command.pledge_id)
     need = await uow.require(requirements, command.need_id)
     proposed_by = _proposer(pledge, need, uow.actor)
-    await _rest_on(pledge, need, uow)
     await _must_be_free(command, uow)
     balance, line = _lines(command, pledge, need)
     coverage = await uow.get(coverages, need.id) or Coverage(id=need.id)
@@ -74,6 +73,7 @@ async def propose_match(command: ProposeMatch, lapse_days: float, uow: UnitOfWor
     offer, ask, by = offer_of(pledge, balance), ask_of(need, line, coverage), engine_rates(known)
     _must_be_eligible(offer, ask, by, uow.now.date().isoformat())
     reserved, covers = _part(command.reserved, balance.line.amount, offer, ask, by)
+    await _rest_on(pledge, need, uow)
     proposal = MatchProposed(
         match_id=MatchId.new(),
         pledge_id=pledge.id,
@@ -114,7 +114,7 @@ def _proposer(pledge: Pledge, need: Requirement, actor: Actor) -> MemberId | Non
 async def _rest_on(pledge: Pledge, need: Requirement, uow: UnitOfWork) -> None:
     """The proposal rests on what the need asks and on both sides being members in good standing,
     which it does not change. Raises NotAdmitted."""
-    await uow.lock(requirements, need.id)
+    uow.lock(requirements, need.id)
     for side in sorted((pledge.partner_id, need.authority_id)):
         party = await uow.get(parties, side)
         if party is None:
@@ -123,7 +123,7 @@ async def _rest_on(pledge: Pledge, need: Requirement, uow: UnitOfWork) -> None:
             raise NotAdmitted(
                 "member {member} is {state}, not admitted", member=side, state=party.status
             )
-        await uow.lock(parties, side)
+        uow.lock(parties, side)
 
 
 async def _must_be_free(command: ProposeMatch, uow: UnitOfWork) -> None:

@@ -28,7 +28,7 @@ from shared.events.facts import (
     LocalisedText,
     Text,
 )
-from shared.events.ids import MatchId, PledgeId, RatesId
+from shared.events.ids import MatchId, MemberId, PledgeId, RatesId
 from shared.events.matching import (
     Amendments,
     Earmark,
@@ -93,7 +93,12 @@ class SetRates(Command):
 
 async def make_pledge(command: MakePledge, uow: UnitOfWork) -> Pledge:
     """Offer something."""
-    partner = await uow.require(parties, uow.actor.member)
+    return await uow.record(pledges, await pledge_of(command, uow.actor.member, uow))
+
+
+async def pledge_of(command: MakePledge, partner_id: MemberId, uow: UnitOfWork) -> PledgeMade:
+    """What a partner offers, if it may. Raises NotFound, NotAPartner, InvalidInput."""
+    partner = await uow.require(parties, partner_id)
     pledge = PledgeMade(
         pledge_id=PledgeId.new(),
         partner_id=partner.id,
@@ -105,7 +110,7 @@ async def make_pledge(command: MakePledge, uow: UnitOfWork) -> Pledge:
         valid_until=command.valid_until,
     )
     await _check_earmark(command.earmark, uow)
-    return await uow.record(pledges, model.make(pledge, partner, uow.now.date()))
+    return model.make(pledge, partner, uow.now.date())
 
 
 async def _check_earmark(earmark: Earmark, uow: UnitOfWork) -> None:

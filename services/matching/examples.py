@@ -27,6 +27,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "conditions": "A plaque names the donor.",
         "valid_until": "2099-12-31",
     },
+    "preview_pledge": {
+        "partner_id": "01818ba0-0003-7001-8000-000000000003",
+        "title": {"en": "For kindergartens in Kyiv oblast"},
+        "lines": LINES,
+        "earmark": {"territories": ["UA32000000000030281"], "sectors": ["education"]},
+    },
     "amend_pledge": {
         "lines": [LINES[0] | {"amount": {"amount": "600000.00", "currency": "EUR"}}, LINES[1]],
         "reason": "The city council gave more.",

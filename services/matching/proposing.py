@@ -61,17 +61,17 @@ class Writer:
         uow = self._uow
         needs = sorted({p.award.need_id for p in proposals})
         ids = sorted({p.award.pledge_id for p in proposals})
-        offered = await uow.find(pledges, {"_id": {"$in": ids}})
-        asked = await uow.find(requirements, {"_id": {"$in": needs}})
-        await uow.find(coverages, {"_id": {"$in": needs}})
+        offered = await uow.load(pledges, ids)
+        asked = await uow.load(requirements, needs)
+        await uow.load(coverages, needs)
         sides = {p.partner_id for p in offered} | {n.authority_id for n in asked}
-        known = await uow.find(parties, {"_id": {"$in": sorted(sides)}})
+        known = await uow.load(parties, sides)
+        await uow.load(all_matches, [d.match_id for p in proposals for d in p.displaces])
         live = await uow.find(all_matches, {"pledge_id": {"$in": ids}, "live": True})
         self._live = {(m.pledge_id, m.pledge_line, m.need_id, m.need_line) for m in live}
-        for need_id in needs:
-            await uow.lock(requirements, need_id)
-        for party in known:
-            await uow.lock(parties, party.id)
+        await uow.recall([self.due_since(p) for p in proposals])
+        uow.lock(requirements, *needs)
+        uow.lock(parties, *(party.id for party in known))
 
     def due_since(self, proposal: Proposal) -> Origin:
         """The last event of what a proposal rests on; call after `load`."""
@@ -189,12 +189,13 @@ def explanation_of(award: Award) -> Explanation:
         score=award.score,
         parts=dict(award.parts),
         binding=award.binding,
-        alternatives=tuple(_alternative(lost) for lost in award.other_pledges),
-        other_needs=tuple(_alternative(lost) for lost in award.other_needs),
+        alternatives=tuple(alternative_of(lost) for lost in award.other_pledges),
+        other_needs=tuple(alternative_of(lost) for lost in award.other_needs),
     )
 
 
-def _alternative(lost: Lost) -> Alternative:
+def alternative_of(lost: Lost) -> Alternative:
+    """A pair that lost, as it is recorded."""
     return Alternative(
         pledge_id=lost.pledge_id,
         pledge_line=lost.pledge_line,

@@ -32,6 +32,7 @@ from shared.events.matching import (
     RoundStep,
 )
 from shared.events.seen import Seen
+from shared.mongo import StoreBusy
 from shared.seen import TooManyUnsequenced, positions
 from shared.service import Service
 from shared.uow import UnitOfWork
@@ -39,6 +40,9 @@ from shared.worker import Lease, Worker
 
 AT_ONCE = 200
 """Most proposals, or partners passed over, in one transaction."""
+
+AT_FIRST = 50
+"""As many at first: a long transaction loses against members who act on what it rests on."""
 
 Part = Callable[[UnitOfWork], Awaitable[int]]
 """One transaction of a round; how much it proposed."""
@@ -61,10 +65,10 @@ def worker(service: Service) -> Worker:
     settings = service.settings
     assert isinstance(settings, MatchingSettings)
     schedule = Schedule(settings.round_schedule)
-    fruitless = ""
+    fruitless, at_once = "", AT_FIRST
 
     async def step(lease: Lease) -> bool:
-        nonlocal fruitless
+        nonlocal fruitless, at_once
         await asyncio.sleep(settings.round_debounce_seconds)
         period = schedule.period(datetime.now(UTC))
         due = schedule.due(period)
@@ -79,8 +83,13 @@ def worker(service: Service) -> Worker:
         solution = await solving.solve(stock.problem)
         milliseconds = round(1000 * (time.perf_counter() - started))
         proposed = 0
-        for part in parts(stock, solution, milliseconds, settings.lapse_days):
-            proposed += await service.command(part)
+        try:
+            for part in parts(stock, solution, milliseconds, settings.lapse_days, at_once):
+                proposed += await service.command(part)
+        except StoreBusy:
+            at_once = max(at_once // 2, 1)
+            return True  # what is left is decided again, as things stand by then
+        at_once = min(at_once + AT_FIRST, AT_ONCE)
         fruitless = "" if proposed else stock.problem_hash
         return proposed > 0
 
@@ -143,7 +152,7 @@ class Stock:
 
 
 async def take_stock(uow: UnitOfWork, due: bool = True) -> Stock | None:
-    """All that is open, as of this transaction; None where no round is due, or no pledge is open."""
+    """All that is open in this transaction; None where no round is due, or no pledge is open."""
     requested = await uow.find(rounds, {"status": "requested"}, limit=1)
     if not requested and not (due and await uow.find(pledges, {"status": "open"}, limit=1)):
         return None
@@ -159,7 +168,13 @@ async def take_stock(uow: UnitOfWork, due: bool = True) -> Stock | None:
     )
 
 
-def parts(stock: Stock, solution: Solution, milliseconds: int, lapse_days: float) -> Iterator[Part]:
+def parts(
+    stock: Stock,
+    solution: Solution,
+    milliseconds: int,
+    lapse_days: float,
+    at_once: int = AT_ONCE,
+) -> Iterator[Part]:
     """The transactions of a round, in order; none where it decided nothing and nobody asked."""
     if not solution.awards and not stock.requested:
         return
@@ -187,10 +202,10 @@ def parts(stock: Stock, solution: Solution, milliseconds: int, lapse_days: float
 
         return write
 
-    for start in range(0, max(len(proposals), 1), AT_ONCE):
-        yield part(start == 0, proposals[start : start + AT_ONCE])
-    for start in range(0, len(solution.passed_over), AT_ONCE):
-        passed = solution.passed_over[start : start + AT_ONCE]
+    for start in range(0, max(len(proposals), 1), at_once):
+        yield part(start == 0, proposals[start : start + at_once])
+    for start in range(0, len(solution.passed_over), at_once):
+        passed = solution.passed_over[start : start + at_once]
 
         async def tell(uow: UnitOfWork, passed: tuple[PassedOver, ...] = passed) -> int:
             await uow.require(rounds, stock.round_id)

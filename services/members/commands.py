@@ -132,7 +132,7 @@ async def declare_partnership(command: DeclarePartnership, uow: UnitOfWork) -> P
         return before[0]
     for member in (event.ukrainian_id, event.partner_id):
         # It rests on both being members: one that leaves at this moment must see and end it.
-        await uow.lock(members, member)
+        uow.lock(members, member)
     return await uow.record(partnerships, event)
 
 

@@ -80,4 +80,4 @@ async def _must_be_alive(uow: UnitOfWork) -> None:
     acting = await uow.get(credentials, uow.actor.client) if uow.actor.client else None
     if acting is not None:
         model.must_live(acting, uow.now)
-        await uow.lock(credentials, acting.id)  # or it is revoked at this very moment
+        uow.lock(credentials, acting.id)  # or it is revoked at this very moment

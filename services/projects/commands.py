@@ -209,7 +209,7 @@ async def honour_agreement(event: MatchAgreed, uow: UnitOfWork) -> None:
     """Learn of an agreement; a line that was amended below it meanwhile is raised to it."""
     await uow.learn(event)
     # An amendment or withdrawal at this moment rests on the commitments: one of the two waits.
-    await uow.lock(needs, event.need_id)
+    uow.lock(needs, event.need_id)
     need = await uow.require(needs, event.need_id)
     if need.status != "cancelled":
         for amended in asking.honour(need, await _commitments(need.id, uow)):

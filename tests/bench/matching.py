@@ -16,6 +16,7 @@ import gc
 import importlib
 import json
 import multiprocessing
+import pickle
 import resource
 import time
 from collections import defaultdict
@@ -32,13 +33,14 @@ import numpy as np
 from ortools.graph.python import min_cost_flow
 
 from services.matching import matches, model
-from services.matching.engine import Problem, Solution, decide
+from services.matching.engine import Problem, Solution
 from services.matching.engine.explain import Explained
 from services.matching.engine.ledger import Ledger
 from services.matching.engine.pairs import Pairs, Rows, find
 from services.matching.market import Market
 from services.matching.proposing import Proposal, Writer, lost_line
 from services.matching.rounds import Stock, completed
+from services.matching.solving import collect_seldom, decided
 from shared.events.ids import MatchId, RoundId
 from shared.events.matching import MatchProposed, PledgePassedOver
 from shared.events.seen import Seen
@@ -103,7 +105,7 @@ def decided_in_stages(problem: Problem, stages: Stages) -> Solution:
         patch.object(Explained, "passed_over", all_at_once(passed_over)),
         stages.stage("book"),
     ):
-        solution = decide(problem)
+        solution = decided(problem)
     stages.seconds["book"] -= sum(stages.seconds[name] for name in inside)
     return solution
 
@@ -176,27 +178,35 @@ def _solve_bare(pairs: Pairs, ledger: Ledger) -> None:
 
 
 def one_round(size: int, terms: int = 0, new_pledges: int = 0) -> Figures:
-    """A whole round over a market of this size, stage by stage, and beside the bare solver."""
+    """A whole round over a market of this size, stage by stage, and beside the bare solver.
+
+    `crossing`: what goes to the solver's process and comes back, as it goes.
+    """
     markets = Markets(size, terms=terms)
     documents = markets.documents()
     gc.collect()
     gc.freeze()  # the market's making is not the round's
+    collect_seldom()
     stages = Stages()
     with stages.stage("load"):
         market = parsed(documents)
     with stages.stage("problem"):
         problem = market.problem(TODAY)
     solution = decided_in_stages(problem, stages)
+    with stages.stage("crossing"):
+        for part in (problem, solution):
+            pickle.loads(pickle.dumps(part))
     with stages.stage("hashes"):
         problem_hash = problem.hash()
-        solution.hash()
-    with stages.stage("events"):
+        solution_hash = solution.hash()
+    with patch.object(Solution, "hash", lambda _: solution_hash), stages.stage("events"):
         recorded = len(events(market, problem, solution, problem_hash))
     whole, most = sum(stages.seconds.values()), peak()
     found: Figures = {
         "size": size,
         "pairs": solution.pairs,
         "matches": len(solution.awards),
+        "passed_over": len(solution.passed_over),
         "proven": solution.proven,
         "events": recorded,
         "seconds": {k: round(v, 3) for k, v in stages.seconds.items()},
@@ -222,7 +232,7 @@ def arrivals(markets: Markets, market: Market, number: int) -> Figures:
         begun = time.process_time()
         problem = arrived.problem(TODAY)
         built = time.process_time()
-        solution = decide(problem)
+        solution = decided(problem)
         ended = time.process_time()
         deciding_only.append(1000 * (ended - built))
         with_problem.append(1000 * (ended - begun))
@@ -241,7 +251,7 @@ def arrivals(markets: Markets, market: Market, number: int) -> Figures:
     }
 
 
-STAGES = ("load", "problem", "pairs", "solve", "book", "explain", "hashes", "events")
+STAGES = ("load", "problem", "pairs", "solve", "book", "explain", "crossing", "hashes", "events")
 
 
 def table(every: list[Figures]) -> str:
@@ -298,6 +308,8 @@ def main() -> None:
         new = options.new_pledges if size == SETTLED else 0
         with multiprocessing.get_context("spawn").Pool(1) as alone:
             found.append(alone.apply(one_round, (size, options.terms, new)))
+    if options.terms:
+        print(f"{options.terms} % of the pledge lines are indivisible or have a minimum.\n")
     print(json.dumps(found, indent=2) if options.json else table(found))
 
 

@@ -112,6 +112,31 @@ async def test_pledge_becomes_a_match_that_both_accept(acting: Acting) -> None:
     assert agreed["status"] == "agreed"
 
 
+async def test_pledge_is_previewed_and_its_match_explained(acting: Acting) -> None:
+    """The need's outlook first; then what a pledge would bring, and, once it is made, why."""
+    bus = "[{kind: goods, line: 1, category: bus, amount: {quantity: 2, unit: piece}}]"
+    text = NEED.replace(NEED[NEED.index("lines:") :], f"lines: {bus}\n")
+    need, _ = await alliance(acting, "irpin", "needs", "post", "-", text=text)
+    await acting.at_rest()
+    outlook, _ = await alliance(acting, "irpin", "needs", "outlook", need["id"])
+    assert (outlook["status"], outlook["lines"][0]["could_serve"]) == ("uncovered", 0)
+    again, _ = await alliance(acting, "irpin", "match", "outlook", need["id"])
+    assert again == outlook
+
+    pledge = f"title: {{en: Two buses}}\nlines: {bus}\n"
+    preview, _ = await alliance(acting, "cascais", "match", "preview", "-", text=pledge)
+    assert [m["need_id"] for m in preview["matches"]] == [need["id"]]
+    on_behalf = ("match", "preview", "-", "--partner", acting.ids["cascais"])
+    both, _ = await alliance(acting, "operator", *on_behalf, text=f"{pledge}---\n{pledge}")
+    assert [len(each["matches"]) for each in both] == [1, 1]
+
+    await alliance(acting, "cascais", "pledges", "make", "-", text=pledge)
+    (match,) = await acting.proposals(need["id"])
+    why, _ = await alliance(acting, "irpin", "match", "explain", match["id"], "--lang", "uk")
+    assert why["score"] == preview["matches"][0]["explanation"]["score"]
+    assert "«Two buses»" in why["sentences"]["uk"][0]
+
+
 async def test_declined_pair_is_proposed_again_by_hand(acting: Acting) -> None:
     """A part of it, by one side; what does not fit is refused with what would."""
     need, _ = await alliance(acting, "irpin", "needs", "post", "-", "--again", text=NEED)

@@ -21,15 +21,23 @@ SUMS = {
 }
 A_ROUND: dict[str, Any] = {
     "id": ROUND_ID,
-    "rule": "first-come.v1",
-    "match_ids": [ROUND_ID, ROUND_ID],
-    "report": {
-        "total": SUMS,
-        "by_oblast": [{"key": IRPIN_CHAIN[3], **SUMS}, {"key": "unknown", **SUMS}],
-        "by_sector": [{"key": "transport.road", **SUMS}],
-        "by_size": [{"key": "large", **SUMS}, {"key": "unknown", **SUMS}],
+    "status": "completed",
+    "decision": {
+        "rule": "optimal.v1",
+        "matches": 2,
+        "report": {
+            "total": SUMS,
+            "by_oblast": [{"key": IRPIN_CHAIN[3], **SUMS}, {"key": "unknown", **SUMS}],
+            "by_sector": [{"key": "transport.road", **SUMS}],
+            "by_size": [{"key": "large", **SUMS}, {"key": "unknown", **SUMS}],
+        },
     },
 }
+
+
+def _reporting(report: Any) -> dict[str, Any]:
+    """The round with another report."""
+    return A_ROUND | {"decision": A_ROUND["decision"] | {"report": report}}
 
 
 def row(text: str, name: str) -> str:
@@ -69,7 +77,7 @@ def test_report_is_three_tables_with_the_total_below_each() -> None:
         assert "617,283.94 49.9 %" in line
         assert "1 → 2 of 3 (1 without value)" in line
     assert text.count("│ all") == 3
-    assert "first-come.v1" in text
+    assert "optimal.v1" in text
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])
@@ -82,7 +90,7 @@ def test_report_keeps_its_names_and_amounts_whole_at_any_width(width: int) -> No
 
 def test_round_without_a_report_is_shown_without_tables() -> None:
     """Not every round has one."""
-    text = drawn(reported({**A_ROUND, "report": None}, "en"))
+    text = drawn(reported(_reporting(None), "en"))
     assert ROUND_ID in text
     assert "oblast" not in text
 
@@ -90,14 +98,14 @@ def test_round_without_a_report_is_shown_without_tables() -> None:
 def test_report_of_a_round_without_needs_has_its_totals_only() -> None:
     """Nothing was asked, so nothing is a part of it."""
     nothing = {"total": dict.fromkeys(SUMS, 0), "by_oblast": [], "by_sector": [], "by_size": []}
-    text = drawn(reported({**A_ROUND, "report": nothing}, "en"))
+    text = drawn(reported(_reporting(nothing), "en"))
     assert text.count("│ all") == 3
     assert text.count("0 → 0 of 0") == 3
 
 
 def test_list_of_rounds_says_how_much_was_covered_before_and_after() -> None:
     """One row a round, its id whole."""
-    text = drawn(listed(ROUND)([A_ROUND, {**A_ROUND, "report": None}], "en"))
+    text = drawn(listed(ROUND)([A_ROUND, _reporting(None)], "en"))
     assert text.count(ROUND_ID) == 2
     assert row(text, "before 0.00 0.0 % EUR")
     assert row(text, "after 617,283.94 49.9 % EUR")

@@ -392,7 +392,7 @@ async def test_no_body_is_our_fault(acting: Acting, body: bytes) -> None:
     """Whatever the bytes are, the answer is a problem of the sender's; nothing is recorded."""
     before = posted(acting)
     answer = await post(acting, body)
-    status, kind = (400, "http") if answer.status_code == 400 else (422, "invalid-input")
+    status, kind = (400, "body-unreadable") if answer.status_code == 400 else (422, "invalid-input")
     is_problem(answer, status, kind)
     assert posted(acting) == before
 
@@ -461,7 +461,7 @@ async def test_health_says_what_it_is_asked(acting: Acting) -> None:
         assert progress["backlog"] >= 0
         assert set(progress) == {"service", "recorded", "backlog", "lag", "inbox", "workers"}
         assert progress["workers"]["relay"] == "holding"
-    assert set(ready) == {"store", "broker", "relay", "rounds", "expiry", "consumer"}
+    assert set(ready) == {"store", "broker", "relay", "rounds", "expiry", "lapsing", "consumer"}
 
 
 async def test_a_service_told_to_stop_finishes_what_it_has_begun(acting: Acting) -> None:

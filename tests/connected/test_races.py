@@ -1,7 +1,6 @@
 """Two clients act on the same things at once, 200 times: one account, and nobody is misled."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -9,18 +8,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from shared.events import Event
-from shared.events.matching import (
-    ContributionDelivered,
-    MatchAgreed,
-    MatchDeclined,
-    MatchProposed,
-    MatchReleased,
-    PledgeAmended,
-    PledgeMade,
-    PledgeWithdrawn,
-)
-from shared.lines import minor_units
+from cli.asked import Asked
+from cli.laws import Books, kept
+from cli.topics import partitions
 from tests.connected.acting import THREE, Acting, Json, euros
 from tests.system import TestBuild, running
 
@@ -240,28 +230,32 @@ async def test_each_race_ends_in_what_was_granted(raced: Raced, acting: Acting) 
             assert (match["status"], match["accepted"]) == ("proposed", ["ukraine"])
 
 
-@pytest.mark.usefixtures("raced")
-async def test_every_prefix_of_the_log_balances(acting: Acting) -> None:
-    """After each event nothing of a pledge line is below zero, its parts are what was pledged,
-    and a pair of lines has one live match; the last balances are those the service shows."""
-    account = Account()
-    for event in acting.events("matching"):
-        account.book(event)
-    assert len(account.pledged) == ROUNDS
-    for (pledge_id, line), pledged in account.pledged.items():
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def books(raced: Raced, acting: Acting) -> Books:
+    """The books of what matching recorded."""
+    assert raced.rounds
+    of_projects = await partitions(acting.system.addresses.kafka, "projects")
+    matching = acting.log("matching")
+    return kept(matching, Asked(acting.log("projects"), matching, of_projects))
+
+
+async def test_every_prefix_of_the_log_balances(books: Books, acting: Acting) -> None:
+    """After each event the books are right (laws.py); the last balances are those the service
+    shows."""
+    assert books.faults == []
+    assert len(books.pledges) == ROUNDS
+    for pledge_id, lines in books.pledges.items():
         shown = await acting.got("matching", f"/pledges/{pledge_id}")
-        [balance] = [b for b in shown["balances"] if b["line"]["line"] == line]
-        parts = account.parts(pledge_id, line)
-        assert {k: balance[k] for k in ("reserved", "delivered", "withdrawn")} == parts
-        assert round(float(balance["line"]["amount"]["amount"]) * 100) == pledged
+        for balance in shown["balances"]:
+            line = lines[balance["line"]["line"]]
+            for part in ("reserved", "delivered", "withdrawn", "expired"):
+                assert balance[part] == line.parts[part]
+            pledged = round(float(balance["line"]["amount"]["amount"]) * 100)
+            assert pledged == line.available + line.parts.total()
 
 
-@pytest.mark.usefixtures("raced")
-async def test_no_need_is_covered_beyond_what_it_asks(acting: Acting) -> None:
+async def test_no_need_is_covered_beyond_what_it_asks(books: Books, acting: Acting) -> None:
     """At rest what is proposed, agreed and delivered of each line is at most what is asked."""
-    account = Account()
-    for event in acting.events("matching"):
-        account.book(event)
     needs = list(acting.store["projects"]["needs"].find())
     assert len(needs) == ROUNDS
     seen = 0
@@ -269,61 +263,13 @@ async def test_no_need_is_covered_beyond_what_it_asks(acting: Acting) -> None:
         shown = await acting.got("matching", f"/coverages/{need['_id']}")
         for line in need["lines"]:
             asked = round(float(line["amount"]["amount"]) * 100)
-            covered = account.covered[need["_id"], line["line"]]
+            covered = books.covered[need["_id"], line["line"]]
             assert sum(shown["lines"][str(line["line"])].values()) == covered
             if need["status"] == "cancelled":
                 assert covered == 0
             assert covered <= asked, need["_id"]
             seen += covered > 0
     assert seen > ROUNDS // 4, "hardly anything is covered"
-
-
-class Account:
-    """A second set of books, kept from the events' words alone, not by the service's code."""
-
-    def __init__(self) -> None:
-        self.pledged: dict[tuple[str, int], int] = {}
-        self.covered: Counter[tuple[str, int]] = Counter()
-        self._parts: dict[str, Counter[tuple[str, int]]] = {
-            part: Counter() for part in ("reserved", "delivered", "withdrawn")
-        }
-        self._live: dict[str, tuple[str, int, str, int]] = {}
-
-    def parts(self, pledge_id: str, line: int) -> dict[str, int]:
-        """Where the amount of a line is, but for what is available."""
-        return {part: found[pledge_id, line] for part, found in self._parts.items()}
-
-    def book(self, event: Event) -> None:
-        """One event; whatever it touches must balance after it."""
-        reserved, delivered, withdrawn = self._parts.values()
-        match event:
-            case PledgeMade() | PledgeAmended():
-                for line in event.lines:
-                    self.pledged[event.pledge_id, line.line] = minor_units(line.amount)
-            case PledgeWithdrawn():
-                for taken in event.withdrawn:
-                    withdrawn[event.pledge_id, taken.line] += minor_units(taken.amount)
-            case MatchProposed():
-                pair = (event.pledge_id, event.pledge_line, event.need_id, event.need_line)
-                assert pair not in self._live.values(), f"two live matches: {pair}"
-                self._live[event.match_id] = pair
-                reserved[event.pledge_id, event.pledge_line] += minor_units(event.reserved)
-                self.covered[event.need_id, event.need_line] += minor_units(event.covers)
-            case MatchDeclined() | MatchReleased():
-                del self._live[event.match_id]
-                reserved[event.pledge_id, event.pledge_line] -= minor_units(event.reserved)
-                self.covered[event.need_id, event.need_line] -= minor_units(event.covers)
-            case ContributionDelivered():
-                part = minor_units(event.delivered)
-                reserved[event.pledge_id, event.pledge_line] -= part
-                delivered[event.pledge_id, event.pledge_line] += part
-            case MatchAgreed():
-                assert event.match_id in self._live, f"agreed and not live: {event.match_id}"
-        for key, pledged in self.pledged.items():
-            if key[0] == getattr(event, "pledge_id", ""):
-                parts = self.parts(*key)
-                assert min(parts.values()) >= 0, (event, parts)
-                assert sum(parts.values()) <= pledged, (event, parts, pledged)
 
 
 def _of(answer: Answer) -> tuple[str, str]:

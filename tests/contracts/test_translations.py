@@ -61,6 +61,17 @@ def templates() -> set[str]:
     return found
 
 
+def said() -> set[str]:
+    """Every template of a sentence of the services."""
+    return {
+        text
+        for tree in TREES
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say"
+        for text in texts(node.args[0])
+    }
+
+
 def _of_class(node: ast.ClassDef) -> Iterator[str]:
     for part in ast.walk(node):
         if isinstance(part, ast.Assign) and any(
@@ -84,6 +95,12 @@ def test_every_message_is_said_in_ukrainian() -> None:
     """A template or title without its Ukrainian words is named here."""
     assert len(templates()) > 100
     assert [t for t in sorted(templates()) if translate(t, "uk") == t] == []
+
+
+def test_every_sentence_is_said_in_ukrainian() -> None:
+    """A template that is given to `say` without its Ukrainian words is named here."""
+    assert len(said()) > 80
+    assert [t for t in sorted(said()) if translate(t, "uk") == t] == []
 
 
 def test_translations_name_the_same_values() -> None:

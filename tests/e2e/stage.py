@@ -91,6 +91,10 @@ class Stage(Acting):
         pledge = await self.done("cascais", "matching", "/pledges", BODIES["make_pledge"])
         return {"pledge_id": pledge["id"]}
 
+    async def partner(self) -> Json:
+        """A partner that may pledge."""
+        return {"partner_id": self.ids["cascais"]}
+
     async def proposal(self) -> Json:
         """A match of the two that is proposed."""
         need = await self.need()
@@ -151,7 +155,8 @@ class Stage(Acting):
 
 @dataclass(frozen=True)
 class Row:
-    """One command: where it is asked for, on what, whose that is, and who is refused, and how."""
+    """One command: where it is asked for, on what, whose that is, and who is refused, and how;
+    `previews`: it changes nothing."""
 
     service: str
     path: str
@@ -160,6 +165,7 @@ class Row:
     other: str = ""
     refusal: str = "not-yours"
     method: str = "POST"
+    previews: bool = False
 
     def body(self, command: str, stage: Stage, staged: Json) -> Json | None:
         """OpenAPI's example, about a member that is there and what is staged."""
@@ -252,6 +258,9 @@ ROWS: dict[str, Row] = {
     ),
     "make_pledge": Row(
         "matching", "/pledges", Stage.nothing, "cascais", "borodianka", "not-a-partner"
+    ),
+    "preview_pledge": Row(
+        "matching", "/matches/previews", Stage.partner, "cascais", "celle", previews=True
     ),
     "amend_pledge": Row(
         "matching", "/pledges/{pledge_id}/amendments", Stage.pledge_made, "cascais", "celle"

@@ -88,6 +88,10 @@ async def test_example_in_the_api_document_works_as_it_stands(stage: Stage, comm
         row.body(command, stage, staged),
         method=row.method,
     )
+    if row.previews:
+        assert answer.status_code == 200, answer.text
+        assert stage.recorded()[row.service] == before
+        return
     assert answer.status_code == (201 if row.method == "POST" else 204), answer.text
     if command not in ("found", "set_contact", "erase_contact"):
         assert stage.recorded()[row.service] > before

@@ -6,21 +6,24 @@ store. What domain.md promises is checked at every single event, not only at the
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from services.matching import by_hand, commands, engine, handlers, lapsing, matches, rounds
+from services.matching import by_hand, commands, handlers, lapsing, matches, rounds
 from services.matching.by_hand import ProposeMatch
 from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
+from services.matching.engine import Solution, decide
+from services.matching.engine.rule import TIERS
 from services.matching.matches import Match
 from services.matching.model import Pledge
+from services.matching.rounds import Stock
 from services.matching.store import RECORDS
 from shared.errors import NotFound, Refused
 from shared.events.envelope import rfc3339
-from shared.events.facts import PledgeLine
-from shared.events.ids import MemberId, NeedId
+from shared.events.facts import PledgeLine, Urgency
+from shared.events.ids import MatchId, MemberId, NeedId, PartnershipId
 from shared.events.matching import (
     ContributionDelivered,
     MatchAccepted,
@@ -42,6 +45,7 @@ from shared.events.members import (
     MemberLeft,
     MemberReinstated,
     MemberSuspended,
+    PartnershipConfirmed,
     PartnershipDeclared,
 )
 from shared.events.projects import (
@@ -55,6 +59,7 @@ from shared.events.projects import (
 )
 from shared.events.registry import Event
 from shared.lines import Line, minor_units, of_minor_units
+from shared.log import Records
 from shared.replay import in_order, replay, state_hash
 from tests.given import (
     IRPIN_CHAIN,
@@ -63,7 +68,6 @@ from tests.given import (
     funding,
     goods,
     money,
-    numbered,
     offered,
     patience,
 )
@@ -85,15 +89,20 @@ a_rate = st.sampled_from(["40.1234", "0.3127", "160.55", "7"]) | st.integers(1, 
 some_rates = st.fixed_dictionaries({"UAH": a_rate, "JPY": a_rate, "KWD": a_rate})
 
 
-def the_lines(currency: str, amount: int, pieces: int) -> tuple[Any, Any]:
-    """One line of money and one of trucks."""
+def the_lines(currency: str, amount: int, pieces: int, each: int = 0) -> tuple[Any, Any]:
+    """One line of money and one of trucks, `each` of which may be given as so much money."""
     sum_of = of_minor_units(amount, money("1", currency))
     line = funding(1, "1", currency).model_copy(update={"amount": sum_of})
-    return line, goods(2, "truck", pieces)
+    value = of_minor_units(each, sum_of) if each else None
+    return line, goods(2, "truck", pieces).model_copy(update={"unit_value": value})
 
 
 class Checked(Notebook):
     """Matching's notebook, which looks at every event before and after it is recorded."""
+
+    def __init__(self, records: Records) -> None:
+        super().__init__(records)
+        self.displaced: dict[MatchId, Match] = {}
 
     def recording(self, event: Event) -> None:
         """What may be recorded now, by what was recorded before."""
@@ -120,6 +129,10 @@ class Checked(Notebook):
             assert self.states["parties"][event.accepted_by].status == "admitted"
         if isinstance(event, ContributionDelivered):
             assert match.status == "agreed"
+        if isinstance(event, MatchReleased) and event.cause == "displaced":
+            assert (match.status, match.accepted) == ("proposed", ())
+            assert event.displaced_by is not None
+            self.displaced[event.displaced_by] = match
         if isinstance(event, MatchReleased) and match.status == "agreed":
             assert event.cause in ("need-withdrawn", "project-cancelled")
             assert match.delivered == 0
@@ -131,8 +144,8 @@ class Checked(Notebook):
         for m in self.states["matches"].values():
             if (m.pledge_id, m.pledge_line, m.need_id, m.need_line) == pair:
                 assert not m.live, "two live matches of one pair of lines"
-                by_hand = event.round_id is None
-                assert by_hand or not matches.bars(m, pledge, need), "answered, and not amended"
+                by_hand_or_not_declined = event.round_id is None or m.status != "declined"
+                assert by_hand_or_not_declined or not matches.bars(m, pledge, need)
         assert pledge.status == "open"
         assert need.open
         for side in (event.partner_id, event.authority_id):
@@ -140,6 +153,11 @@ class Checked(Notebook):
         assert minor_units(event.reserved) > 0
         assert minor_units(event.covers) > 0
         self._keeps_the_terms(event)
+        if lost := self.displaced.pop(event.match_id, None):
+            new = [event.pledge_id, event.need_id, *self.states["twinnings"]]
+            assert max(new) > lost.id, "nothing newly arrived"
+            if lost.explanation.tier:
+                assert _tier(event) > _tier(lost), "displaced by a pair of no higher tier"
 
     def _keeps_the_terms(self, event: MatchProposed) -> None:
         pledge: Pledge = self.states["pledges"][event.pledge_id]
@@ -223,18 +241,10 @@ class AnyHistory(RuleBasedStateMachine):
         super().__init__()
         self.book = Checked(RECORDS)
         self.suspended: set[NeedId] = set()
+        self.decided: tuple[Stock, Solution] | None = None
         for member in (*AUTHORITIES, *PARTNERS):
             self.joins(member)
-        twinning = PartnershipDeclared.model_validate(
-            {
-                "partnership_id": an_id(NeedId, "twinned"),
-                "ukrainian_id": AUTHORITIES[0],
-                "partner_id": PARTNERS[1],
-                "declared_by": PARTNERS[1],
-                "statement": "twinned",
-            }
-        )
-        self.book.hear(handlers.on_partnership, twinning)
+        self.twinned = False
 
     def joins(self, member: MemberId) -> None:
         """A body applies, perhaps again, and is admitted."""
@@ -254,6 +264,21 @@ class AnyHistory(RuleBasedStateMachine):
         self.hears(handlers.on_member, application)
         admission = MemberAdmitted(member_id=member, role="member", reason="known")
         self.hears(handlers.on_member_admitted, admission)
+
+    @rule()
+    def twin(self) -> None:
+        """A partnership is declared and confirmed, once."""
+        if not self.twinned:
+            sides = {
+                "partnership_id": PartnershipId.new(),
+                "ukrainian_id": AUTHORITIES[0],
+                "partner_id": PARTNERS[1],
+            }
+            declared = sides | {"declared_by": PARTNERS[1], "statement": "twinned"}
+            confirmed = sides | {"confirmed_by": AUTHORITIES[0]}
+            self.hears(handlers.on_partnership, PartnershipDeclared.model_validate(declared))
+            self.hears(handlers.on_partnership, PartnershipConfirmed.model_validate(confirmed))
+        self.twinned = True
 
     def then(self, command: Callable[..., Any], *facts: Any, by: MemberId | None = None) -> None:
         """Run a command that may be refused, then look at what must hold between commands."""
@@ -311,21 +336,37 @@ class AnyHistory(RuleBasedStateMachine):
         command = SetRates.model_validate({"date": "2023-08-31", "source": "ECB", "per_eur": rates})
         self.then(commands.set_rates, command)
 
-    @rule(owner=pick, currency=currencies, amount=cents, pieces=trucks)
-    def post_need(self, owner: int, currency: str, amount: int, pieces: int) -> None:
+    @rule(
+        owner=pick,
+        currency=currencies,
+        amount=cents,
+        pieces=trucks,
+        each=st.integers(0, 20),
+        urgency=st.sampled_from(get_args(Urgency)),
+    )
+    def post_need(
+        self,
+        owner: int,
+        currency: str,
+        amount: int,
+        pieces: int,
+        each: int = 0,
+        urgency: Urgency = "normal",
+    ) -> None:
         if len(self.book.states["requirements"]) < 3:
             event = NeedPosted(
-                need_id=numbered(NeedId, len(self.book.states["requirements"]) + 1),
+                need_id=NeedId.new(),
                 authority_id=AUTHORITIES[owner % 2],
                 territory=IRPIN_CHAIN,
                 sector="education",
                 project_type="rehabilitation",
                 title={"en": "Kindergarten"},
-                lines=the_lines(currency, amount, pieces),
-                urgency="normal",
+                lines=the_lines(currency, amount, pieces, each),
+                urgency=urgency,
             )
             self.hears(handlers.on_need_posted, event)
-            self.run_round()
+            if owner % 2:
+                self.run_round()
 
     @rule(
         owner=pick,
@@ -370,10 +411,24 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule()
     def run_round(self) -> None:
+        """A round from beginning to end."""
+        self.take_stock()
+        self.write_down()
+
+    @rule()
+    def take_stock(self) -> None:
+        """A round decides, and what it decided waits to be written down; an older one is gone, as
+        when its instance ended."""
         stock = self.book.do(rounds.take_stock)
-        if stock is not None:
-            for part in rounds.parts(stock, engine.decide(stock.problem), 0, LAPSE):
+        self.decided = (stock, decide(stock.problem)) if stock else None
+
+    @rule()
+    def write_down(self) -> None:
+        """What was decided is proposed, as far as what happened since allows it."""
+        if self.decided:
+            for part in rounds.parts(*self.decided, 0, LAPSE):
                 self.then(part)
+        self.decided = None
 
     @rule(
         which=pick,
@@ -553,6 +608,10 @@ def _under(line: Line, least: int | None) -> PledgeLine:
         return offered(line, indivisible=least == 11)[0]
     part = max(1, minor_units(line.amount) * least // 10)
     return offered(line, minimum=of_minor_units(part, line.amount))[0]
+
+
+def _tier(match: Match | MatchProposed) -> list[int]:
+    return [match.explanation.tier[step.name] for step in TIERS]
 
 
 def _side(match: Match, partner: bool) -> MemberId:

@@ -14,7 +14,7 @@ from services.matching.commands import AmendPledge, Because, Deliver, MakePledge
 from services.matching.store import RECORDS
 from shared.events.envelope import Envelope
 from shared.events.ids import PartnershipId, RoundId
-from shared.events.matching import LostLine, PledgePassedOver
+from shared.events.matching import Earmark, LostLine, PledgePassedOver
 from shared.events.members import (
     MemberReinstated,
     MemberSuspended,
@@ -52,20 +52,25 @@ def story() -> Story:
     second = told.irpin_asks(funding(1, "5000.00", "UAH"), number=2)
     pledge = told.pledges(CASCAIS, funding(1, "200.00"), goods(2, "truck", 2))
     other = told.pledges(LITHUANIA, funding(1, "8000.00", "UAH"), goods(2, "truck", 4))
-    proposed = {(m.partner_id, m.need_id, m.need_line): m for m in told.round()}
-    cash, lorries = proposed[CASCAIS, first, 1], proposed[CASCAIS, first, 2]
-    hryvnias = proposed[LITHUANIA, second, 1]
+    cash, lorries, lent, rest, hryvnias = told.round()
     told.agree(cash)
     told.agree(lorries)
     told.hears(MemberSuspended(member_id=CASCAIS, reason="no answers"))
     told.hears(MemberReinstated(member_id=CASCAIS, reason="it answered"))
-    asked = rounds.AskForRound(reason="the council meets tomorrow")
-    told.do(rounds.ask_for_round, asked, roles=["operator"])
     for amount in (money("33.33"), None):
         part = Deliver(amount=amount, date="2023-08-31", scope="windows")
         told.do(commands.deliver, cash.id, part, by=IRPIN)
     told.do(commands.decline_match, hryvnias.id, Because(reason="no"), by=IRPIN)
-    told.round()
+    meant = MakePledge(
+        title={"en": "For Irpin"},
+        lines=offered(funding(1, "100.00")),
+        earmark=Earmark(need_id=first),
+    )
+    told.do(commands.make_pledge, meant, by=CASCAIS)
+    told.do(rounds.ask_for_round, rounds.AskForRound(reason="it is urgent"), roles=["operator"])
+    (instead,) = told.round()
+    assert told.match(lent).status == "released"
+    assert (instead.partner_id, instead.covers) == (CASCAIS, lent.covers)
     told.hear(handlers.on_need_amended, amended(first, funding(1, "250.00"), goods(2, "truck", 2)))
     more = AmendPledge(lines=offered(funding(1, "900.00"), goods(2, "truck", 2)), reason="more")
     told.do(commands.amend_pledge, pledge.id, more, by=CASCAIS)
@@ -93,6 +98,7 @@ def story() -> Story:
             pledge_id=last.id, partner_id=CASCAIS, round_id=numbered(RoundId, 1), lines=(lost,)
         )
     )
+    assert told.match(rest).status == "released"
     return told
 
 

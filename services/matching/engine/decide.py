@@ -14,11 +14,10 @@ import numpy as np
 
 from services.matching.engine.explain import Booked, Explained
 from services.matching.engine.ledger import Ledger
-from services.matching.engine.pairs import Pairs, Rows, find, together
+from services.matching.engine.pairs import Pairs, Rows, find, scored, together
 from services.matching.engine.problem import Problem, Standing
-from services.matching.engine.rule import URGENCIES, tier_of
 from services.matching.engine.solution import Displaced, Solution, Step
-from services.matching.engine.solve import solve
+from services.matching.engine.solve import Solved, solve
 from services.matching.engine.transport import Ints
 
 
@@ -47,8 +46,12 @@ class Held:
 
 @dataclass
 class _Standings:
-    """Proposals that may give way, and by row which they are."""
+    """Proposals that may give way, and by row which they are; the rows of all that there were, and
+    when the oldest was made."""
 
+    offers: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    asks: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    oldest: int = 0
     left: dict[str, Held] = field(default_factory=dict)
     of_offer: dict[int, list[Held]] = field(default_factory=lambda: defaultdict(list))
     of_ask: dict[int, list[Held]] = field(default_factory=lambda: defaultdict(list))
@@ -56,12 +59,20 @@ class _Standings:
     @classmethod
     def of(cls, rows: Rows) -> "_Standings":
         found = cls()
+        known = []
         for proposal in rows.problem.standing:
             offer = rows.offer_row.get((proposal.pledge_id, proposal.pledge_line))
             ask = rows.ask_row.get((proposal.need_id, proposal.need_line))
-            if offer is None or ask is None:
-                continue
-            held = Held(proposal, offer, ask, _tier(rows, offer, ask))
+            if offer is not None and ask is not None:
+                known.append((proposal, offer, ask))
+        if not known:
+            return found
+        proposals, offers, asks = zip(*known, strict=True)
+        found.offers, found.asks = np.array(offers, np.int64), np.array(asks, np.int64)
+        found.oldest = min(p.since for p in proposals)
+        tiers = scored(rows, found.offers, found.asks).tier.tolist()
+        for (proposal, offer, ask), tier in zip(known, tiers, strict=True):
+            held = Held(proposal, offer, ask, tier)
             found.left[proposal.match_id] = held
             found.of_offer[offer].append(held)
             found.of_ask[ask].append(held)
@@ -75,13 +86,6 @@ class _Standings:
             if h.proposal.match_id in self.left and h.tier < tier and h.proposal.since < before
         ]
         return sorted(found, key=lambda h: (h.tier, -h.proposal.since, -h.ask, -h.offer))
-
-
-def _tier(rows: Rows, offer: int, ask: int) -> int:
-    o, a = rows.offers[offer], rows.asks[ask]
-    narrow = int(bool(o.territories) or o.authority_id is not None) + int(bool(o.sectors))
-    twinned = int((a.authority_id, o.partner_id) in rows.problem.twinned)
-    return tier_of(int(o.need_id is not None), twinned, narrow, URGENCIES.index(a.urgency))
 
 
 class _Decided:
@@ -119,7 +123,7 @@ class _Decided:
         pairs = find(rows, free_offers, free_asks, substituting)
         if not self._standings.left:
             return pairs
-        oldest = min(h.proposal.since for h in self._standings.left.values())
+        oldest = self._standings.oldest
         offers = sorted({*free_offers, *self._standings.of_offer})
         asks = sorted({*free_asks, *self._standings.of_ask})
         new_offers = [r for r in offers if rows.offers[r].since > oldest]
@@ -134,20 +138,32 @@ class _Decided:
         return together(pairs, *more)
 
     def _tier(self, ledger: Ledger, pairs: Pairs, tier: int, substituting: bool) -> Ints:
-        """Decide one tier with what is free; by how much each pair was outbid."""
-        transport, which = ledger.transport(pairs, ledger.supply, ledger.demand)
+        """Decide one tier with what is free; by how much each pair was outbid.
+
+        Where rounding leaves less than a pledge's terms allow, the rest is decided once more.
+        """
         short = np.zeros(len(pairs), np.int64)
-        if not len(which):
-            return short
-        solved = solve(transport)
-        awards = self._book(
-            ledger, pairs.of(which), solved.amount, transport.order, tier, substituting
-        )
-        self._steps.append(
-            Step(tier, substituting, len(which), awards, solved.score, solved.bound, solved.proven)
-        )
-        short[which] = solved.short
+        left = np.arange(len(pairs))
+        while len(left):
+            transport, which = ledger.transport(pairs.of(left), ledger.supply, ledger.demand)
+            if not len(which):
+                break
+            which = left[which]
+            solved = solve(transport)
+            short[which] = solved.short
+            awards, refused = self._book(
+                ledger, pairs.of(which), solved.amount, transport.order, tier, substituting
+            )
+            self._step(solved, tier, substituting, len(which), awards)
+            if not len(refused):
+                break
+            left = np.setdiff1d(left, which[solved.amount > 0])
         return short
+
+    def _step(self, solved: Solved, tier: int, substituting: bool, pairs: int, awards: int) -> None:
+        self._steps.append(
+            Step(tier, substituting, pairs, awards, solved.score, solved.bound, solved.proven)
+        )
 
     def _book(
         self,
@@ -157,17 +173,23 @@ class _Decided:
         order: Ints,
         tier: int,
         substituting: bool,
-    ) -> int:
-        before = len(self._booked)
+    ) -> tuple[int, Ints]:
+        """Turn shares into awards; how many, and the pairs that rounding left too little."""
+        before, refused = len(self._booked), []
+        kept = np.zeros(len(self._rows.offers), np.int64)
+        np.add.at(kept, pairs.offer, amount)
         for pair in order[amount[order] > 0].tolist():
             offer, ask, share = int(pairs.offer[pair]), int(pairs.ask[pair]), int(amount[pair])
+            kept[offer] -= share
             last = share >= ledger.supply[offer] or share >= ledger.demand[ask]
-            taken = ledger.take(offer, ask, share, last)
-            if taken is not None:
-                self._booked.append(
-                    Booked(offer, ask, *taken, tier, int(pairs.score[pair]), substituting)
-                )
-        return len(self._booked) - before
+            taken = ledger.take(offer, ask, share, last, int(kept[offer]))
+            if taken is None:
+                refused.append(pair)
+                continue
+            self._booked.append(
+                Booked(offer, ask, *taken, tier, int(pairs.score[pair]), substituting)
+            )
+        return len(self._booked) - before, np.array(refused, np.int64)
 
     def _challenge(self, ledger: Ledger, pairs: Pairs, tier: int, substituting: bool) -> None:
         """New pairs of this tier take the place of older proposals of lower ones."""
@@ -203,27 +225,33 @@ class _Decided:
             else:
                 whole = ledger.uncovered[row] + sum(h.proposal.covers for h in held)
                 demand[row] = ledger.asked(row, whole)
-        transport, which = ledger.transport(pairs, supply, demand)
-        if not len(which):
-            return
-        solved = solve(transport)
-        pairs, amount = pairs.of(which), solved.amount
+        left, booked, displaced = dict(standings.left), len(self._booked), len(self._displaced)
         frozen = ledger.available.copy(), ledger.uncovered.copy()
-        self._give_way(ledger, pairs, amount, soft)
-        awards = self._book(ledger, pairs, amount, transport.order, tier, substituting)
+        while True:
+            transport, which = ledger.transport(pairs, supply, demand)
+            if not len(which):
+                return
+            solved = solve(transport)
+            pairs, amount = pairs.of(which), solved.amount
+            self._give_way(ledger, pairs, amount, soft)
+            awards, refused = self._book(ledger, pairs, amount, transport.order, tier, substituting)
+            if not len(refused):
+                break
+            # nobody gives way for nothing
+            pairs = pairs.of(np.setdiff1d(np.arange(len(pairs)), refused))
+            standings.left = dict(left)
+            del self._booked[booked:], self._displaced[displaced:]
+            ledger.restore(*frozen)
         ledger.freeze(*frozen)
-        self._steps.append(
-            Step(tier, substituting, len(which), awards, solved.score, solved.bound, solved.proven)
-        )
+        self._step(solved, tier, substituting, len(which), awards)
 
     def _newer_than_some(self, pairs: Pairs) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
         """Pairs that meet a standing proposal and came to be after the oldest was made."""
-        rows, left = self._rows, self._standings.left.values()
+        rows, standings = self._rows, self._standings
         offers, asks = np.zeros(len(rows.offers), bool), np.zeros(len(rows.asks), bool)
-        offers[[h.offer for h in left]] = True
-        asks[[h.ask for h in left]] = True
-        oldest = min(h.proposal.since for h in left)
-        return (pairs.since > oldest) & (offers[pairs.offer] | asks[pairs.ask])
+        offers[standings.offers] = True
+        asks[standings.asks] = True
+        return (pairs.since > standings.oldest) & (offers[pairs.offer] | asks[pairs.ask])
 
     def _give_way(
         self, ledger: Ledger, pairs: Pairs, amount: Ints, soft: dict[tuple[str, int], list[Held]]

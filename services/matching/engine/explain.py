@@ -112,12 +112,12 @@ class Explained:
         ledger: Ledger,
         contested: Literal["offer", "ask"],
     ) -> tuple[LossCode, int]:
-        tier, score = int(found.pairs.tier[pair]), int(found.pairs.score[pair])
         short = int(found.short[pair])
         if contested == "ask" and ledger.supply[found.pairs.offer[pair]] == 0:
             return "used-for-others", short
         if contested == "offer" and ledger.demand[found.pairs.ask[pair]] == 0:
             return "covered-by-others", short
+        tier, score = int(found.pairs.tier[pair]), int(found.pairs.score[pair])
         if tier < b.tier:
             return "lower-tier", 0
         if tier == b.tier and (short or score < b.score):

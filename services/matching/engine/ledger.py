@@ -38,20 +38,20 @@ class Ledger:
             else factor(a.measure, a.unit)
             for a in rows.asks
         ]
-        self._count()
-
-    def _count(self) -> None:
-        """What is free, in common units."""
         self.supply = np.array([self.offered(r, v) for r, v in enumerate(self.available)], np.int64)
         self.demand = np.array([self.asked(r, v) for r, v in enumerate(self.uncovered)], np.int64)
 
     def offered(self, row: int, amount: int) -> int:
         """A pledge line's amount in common units."""
+        if not amount:
+            return 0
         factor = self._offer_factor[row]
         return min(LIMIT, amount * factor.numerator // factor.denominator)
 
     def asked(self, row: int, amount: int) -> int:
         """A requirement line's amount in common units."""
+        if not amount:
+            return 0
         factor = self._ask_factor[row]
         return min(LIMIT, amount * factor.numerator // factor.denominator)
 
@@ -109,11 +109,17 @@ class Ledger:
     def _step(measure: str, unit: str) -> int:
         return 1 if measure == FUNDING else CONVERTED.get(unit, (unit, 1))[1]
 
-    def take(self, offer: int, ask: int, share: int, last: bool) -> tuple[int, int] | None:
+    def take(
+        self, offer: int, ask: int, share: int, last: bool, kept: int = 0
+    ) -> tuple[int, int] | None:
         """Book a share of common units; (reserved, covers), exact. None where rounding leaves less
-        than the pledge's terms allow. `last`: it takes all that is left of one of the lines."""
+        than the pledge's terms allow. `last`: it takes all that is left of one of the lines;
+        `kept` are the shares that others will take of a pledge line with a minimum, which is why
+        what is smaller than a common unit must not be rounded up at their cost."""
         o, a = self._rows.offers[offer], self._rows.asks[ask]
         available, uncovered = self.available[offer], self.uncovered[ask]
+        if o.minimum:
+            available -= ceil(kept / self._offer_factor[offer])
         if self._substituting:
             worth = substitute(o, a, self._rates)
             assert worth is not None
@@ -126,7 +132,8 @@ class Ledger:
             if o.indivisible:
                 reserved, covers = available, int(available * found.ratio)
             else:
-                wanted = uncovered if last else min(uncovered, ceil(share / self._ask_factor[ask]))
+                whole = max(1, int(share / self._ask_factor[ask]))
+                wanted = uncovered if last else min(uncovered, whole)
                 reserved, covers = found.most(available, wanted)
                 if reserved < o.minimum:
                     reserved, covers = found.most(
@@ -137,17 +144,37 @@ class Ledger:
             return None
         self.available[offer] -= reserved
         self.uncovered[ask] -= covers
-        self.supply[offer] = self.offered(offer, self.available[offer])
-        self.demand[ask] = self.asked(ask, self.uncovered[ask])
+        self._recount(offer, ask)
         return reserved, covers
 
     def freeze(self, available: list[int], uncovered: list[int]) -> None:
         """What displaced proposals left over is for the next round: free is only what was."""
-        self.available = [min(pair) for pair in zip(self.available, available, strict=True)]
-        self.uncovered = [min(pair) for pair in zip(self.uncovered, uncovered, strict=True)]
-        self._count()
+        for row, before in enumerate(available):
+            if self.available[row] > before:
+                self.available[row] = before
+                self.supply[row] = self.offered(row, before)
+        for row, before in enumerate(uncovered):
+            if self.uncovered[row] > before:
+                self.uncovered[row] = before
+                self.demand[row] = self.asked(row, before)
+
+    def restore(self, available: list[int], uncovered: list[int]) -> None:
+        """As if nothing had been taken or given back since."""
+        for row, before in enumerate(available):
+            if self.available[row] != before:
+                self.available[row] = before
+                self.supply[row] = self.offered(row, before)
+        for row, before in enumerate(uncovered):
+            if self.uncovered[row] != before:
+                self.uncovered[row] = before
+                self.demand[row] = self.asked(row, before)
 
     def free(self, offer: int, reserved: int, ask: int, covers: int) -> None:
         """Give back what a displaced proposal held."""
         self.available[offer] += reserved
         self.uncovered[ask] += covers
+        self._recount(offer, ask)
+
+    def _recount(self, offer: int, ask: int) -> None:
+        self.supply[offer] = self.offered(offer, self.available[offer])
+        self.demand[ask] = self.asked(ask, self.uncovered[ask])

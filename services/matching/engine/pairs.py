@@ -187,7 +187,7 @@ def find(
     if len(rows.barred):
         allowed = ~np.isin(offer * len(rows.asks) + ask, rows.barred)
         offer, ask = offer[allowed], ask[allowed]
-    return _scored(rows, offer, ask)
+    return scored(rows, offer, ask)
 
 
 def together(one: Pairs, *more: Pairs) -> Pairs:
@@ -285,7 +285,7 @@ _TIERS = np.array(
 """Tiers by earmark for the need, partnership, place and sector, urgency."""
 
 
-def _scored(rows: Rows, offer: Ints, ask: Ints) -> Pairs:
+def scored(rows: Rows, offer: Ints, ask: Ints) -> Pairs:
     """Tier and score of each pair, all at once."""
     party = rows.authority[ask] * 2**31 + rows.partner[offer]
     twins = np.array(sorted(rows.twinned), np.int64)

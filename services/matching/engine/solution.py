@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
 
 from shared.events.canonical import canonical
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId
@@ -21,8 +21,7 @@ Binding = Literal["covers-the-line", "uses-up-the-pledge-line", "indivisible", "
 """What kept an award from being larger, or smaller."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(NamedTuple):
     """A pair that could have been and was not; `margin` is by how many points of score."""
 
     pledge_id: PledgeId
@@ -35,8 +34,7 @@ class Lost:
     margin: int
 
 
-@dataclass(frozen=True, slots=True)
-class Award:
+class Award(NamedTuple):
     """One match to be proposed. `reserved` counts in the pledge line's smallest units, `covers` in
     the requirement line's; `substituted`: money for what was asked in kind."""
 
@@ -66,8 +64,7 @@ class Displaced:
     by_need_line: int
 
 
-@dataclass(frozen=True, slots=True)
-class PassedOver:
+class PassedOver(NamedTuple):
     """A pledge line that got nothing, and the lines it could have served that others covered."""
 
     pledge_id: PledgeId
@@ -106,20 +103,33 @@ class Solution:
 
     def canonical(self) -> str:
         """RFC 8785 text of the solution."""
-        return canonical(_plain(self))
+        return canonical(
+            {
+                "awards": [
+                    a._asdict()
+                    | {
+                        "other_pledges": [lost._asdict() for lost in a.other_pledges],
+                        "other_needs": [lost._asdict() for lost in a.other_needs],
+                    }
+                    for a in self.awards
+                ],
+                "displaced": [_plain(d) for d in self.displaced],
+                "passed_over": [
+                    p._asdict() | {"lost": [lost._asdict() for lost in p.lost]}
+                    for p in self.passed_over
+                ],
+                # total scores outgrow the 53 bits of a JSON number
+                "steps": [
+                    _plain(s) | {"score": str(s.score), "bound": str(s.bound)} for s in self.steps
+                ],
+                "pairs": self.pairs,
+            }
+        )
 
     def hash(self) -> str:
         """SHA-256 of the canonical text, hexadecimal."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Step):
-        # total scores outgrow the 53 bits of a JSON number
-        plain = {f.name: getattr(value, f.name) for f in fields(value)}
-        return plain | {"score": str(value.score), "bound": str(value.bound)}
-    if hasattr(value, "__dataclass_fields__"):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    return value
+def _plain(part: Displaced | Step) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in part.__slots__}

@@ -148,6 +148,10 @@ def _solve(t: Transport, cost: Ints, room: Ints, supply: Ints, demand: Ints) -> 
     return np.asarray(solver.flows(np.arange(len(cost))), np.int64)
 
 
+_FAR = 2**61
+"""Above any price, and twice it below 2^63."""
+
+
 @dataclass(frozen=True)
 class _Prices:
     of_offer: Ints
@@ -160,10 +164,12 @@ def _prices(
 ) -> _Prices:
     """Node prices by which no residual arc is worth more: Bellman and Ford, whole rounds at once.
 
-    They exist just when the flow is optimal. Raises NotSolved where they don't.
+    They exist just when the flow is optimal. Among them, an offer's is the highest and an ask's
+    that nobody reached the lowest, so that a pair's price says all that it was short of. Raises
+    NotSolved where there are none.
     """
     used, got = _sums(t.offer, amount, len(supply)), _sums(t.ask, amount, len(demand))
-    offer, ask, root = np.zeros_like(supply), np.zeros_like(demand), 0
+    offer, ask, root = np.full_like(supply, _FAR), np.full_like(demand, _FAR), 0
     more, less = _by(t.ask, amount < room), _by(t.offer, amount > 0)
     for _ in range(len(supply) + len(demand) + 3):
         before = offer, ask, root
@@ -174,7 +180,7 @@ def _prices(
         root = min(root, int(offer[used > 0].min(initial=0)))
         offer = np.where(used < supply, np.minimum(offer, root), offer)
         if root == before[2] and (offer == before[0]).all() and (ask == before[1]).all():
-            return _Prices(offer, ask, root)
+            return _Prices(np.where(used > 0, offer, root), np.where(got > 0, ask, root), root)
     raise NotSolved("the flow is not optimal")
 
 
