@@ -88,4 +88,6 @@ class Outcomes:
             self._recorded(queued.notice.id)
             said = outcome.reason if isinstance(outcome, NoticeFailed) else "sent"
             telemetry.notices.add(1, {"outcome": said})
-            log.info("notice %s: %s", queued.notice.id, said)
+            entry = queued.entry
+            with telemetry.span("notice closed", parent=entry.traceparent, event_id=entry.id):
+                log.info("notice %s: %s", queued.notice.id, said)
