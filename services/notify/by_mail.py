@@ -30,6 +30,7 @@ class ByMail:
     """The carrier of mail."""
 
     channel: Channel = "email"
+    what = "mail"
 
     def __init__(self, settings: NotifySettings, mongo: Store) -> None:
         self._settings = settings

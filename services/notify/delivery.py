@@ -91,6 +91,8 @@ class Carrier(Protocol):
     """One way of handing notices over. The sender asks it; it decides nothing by itself."""
 
     channel: Channel
+    what: str
+    """What it hands over, in a word; for traces."""
     give_up_seconds: float
     """A notice older than this is tried no more."""
 

@@ -62,23 +62,26 @@ class Lanes(Generic[T]):
         """The contacts for which nothing need be looked for now."""
         return [ref for lane in self._lanes.values() if self._full(lane, now) for ref in lane.refs]
 
-    def ready(self, now: float) -> int:
+    def ready(self, now: float, all_hands: int) -> int:
         """How much could go now, if there were hands enough."""
-        return sum(
-            min(len(lane.waiting), max(self._room(lane, now), 0)) for lane in self._lanes.values()
-        )
+        sound = troubled = 0
+        for lane in self._lanes.values():
+            if number := min(len(lane.waiting), max(self._room(lane, now), 0)):
+                troubled += number if lane.troubled else 0
+                sound += 0 if lane.troubled else number
+        return sound + min(troubled, max(self._left_for_troubled(all_hands), 0))
 
     def take(self, now: float, hands: int, all_hands: int) -> list[tuple[Lane[T], T]]:
         """Up to `hands` things that go now, from each lane in turn; each is `done` once."""
         taken: list[tuple[Lane[T], T]] = []
-        troubled = sum(lane.busy for lane in self._lanes.values() if lane.troubled)
+        troubled = self._left_for_troubled(all_hands)
         for lane in self._turns(now):
             if len(taken) >= hands:
                 break
             if lane.troubled:
-                if troubled >= max(all_hands // 2, 1):
+                if troubled <= 0:
                     continue
-                troubled += 1
+                troubled -= 1
             lane.busy += 1
             lane.tokens -= 1
             taken.append((lane, lane.waiting.popleft()))
@@ -133,6 +136,10 @@ class Lanes(Generic[T]):
             or (lane.failures and lane.open_at > now - LONGEST_PAUSE)
             or now - lane.counted_at < max(self._rate, 1.0) / self._rate
         }
+
+    def _left_for_troubled(self, all_hands: int) -> int:
+        busy = sum(lane.busy for lane in self._lanes.values() if lane.troubled)
+        return max(all_hands // 2, 1) - busy
 
     def _turns(self, now: float) -> Iterator[Lane[T]]:
         """Lanes from which one thing can be taken, each again and again until none has more."""

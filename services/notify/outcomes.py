@@ -18,6 +18,8 @@ log = logging.getLogger("alliance.notify")
 TOGETHER = 100
 """Most outcomes that are recorded in one transaction."""
 
+MANY = 16
+MOMENT = 0.05
 REFUSED_PAUSE = 0.5
 
 
@@ -28,14 +30,15 @@ class Outcomes:
         self._service = service
         self._recorded = recorded
         self._closings: dict[str, Closing] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._closings)
+        self._first = 0.0
 
     @property
     def notices(self) -> set[str]:
         """The notices whose outcome is not recorded yet."""
         return set(self._closings)
+
+    def __len__(self) -> int:
+        return len(self._closings)
 
     def add(
         self,
@@ -44,7 +47,14 @@ class Outcomes:
         attempts: tuple[AttemptId, ...] = (),
     ) -> None:
         """Remember what became of a notice."""
+        if not self._closings:
+            self._first = asyncio.get_running_loop().time()
         self._closings[queued.notice.id] = Closing(queued, outcome, attempts)
+
+    def due(self, now: float) -> bool:
+        """Whether it is time to record, by the event loop's clock: many have come together, or the
+        first has waited a moment."""
+        return len(self._closings) >= MANY or (bool(self._closings) and now - self._first > MOMENT)
 
     async def record(self) -> None:
         """Record those that have come together, in one transaction.
@@ -94,4 +104,6 @@ class Outcomes:
             self._recorded(queued.notice.id)
             said = outcome.reason if isinstance(outcome, NoticeFailed) else "sent"
             telemetry.notices.add(1, {"outcome": said})
-            log.info("notice %s: %s", queued.notice.id, said)
+            entry = queued.entry
+            with telemetry.span("notice closed", parent=entry.traceparent, event_id=entry.id):
+                log.info("notice %s: %s", queued.notice.id, said)

@@ -12,39 +12,22 @@ and recording outcomes, all that have come together in one transaction.
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from opentelemetry.trace import SpanKind
-from pymongo.errors import PyMongoError
-
-from services.notify import attempts, store
-from services.notify.attempts import Attempt
-from services.notify.by_mail import ByMail, not_sent
-from services.notify.delivery import (
-    AddressRefused,
-    Bundle,
-    Carrier,
-    MessageRefused,
-    NotHandedOver,
-    Parcel,
-    Queued,
-    ServerAway,
-    TryLater,
-    Unanswered,
-)
-from services.notify.lanes import Lane, Lanes
+from services.notify import store
+from services.notify.by_mail import ByMail
+from services.notify.delivery import Carrier, Queued
+from services.notify.hands import Due, Hands
+from services.notify.lanes import Lanes
 from services.notify.model import Notice
-from services.notify.outcomes import Outcomes
+from services.notify.outcomes import MOMENT, Outcomes
 from services.notify.settings import NotifySettings
-from shared import crash, telemetry
+from shared import telemetry
 from shared.events.envelope import rfc3339
-from shared.events.notify import FailureReason, NoticeSent
 from shared.log import held
-from shared.mongo import StoreAway
 from shared.service import Service
 from shared.worker import Lease, Worker
 
@@ -56,16 +39,10 @@ PAGE = 200
 TOGETHER = 100
 """Most notices in one message."""
 
-FEWEST_ATTEMPTS = 5
-"""So many attempts are made at the least, however old the notice is."""
-
 STOPPING_SECONDS = 10.0
 MEASURE_SECONDS = 5.0
-AGAIN_SOON = 0.5
 
 Job = Literal["look", "start", "record"]
-Due = tuple[tuple[Notice, str], ...]
-"""Notices that go together, each with the id of the event that queued it."""
 
 
 class Sender:
@@ -85,7 +62,9 @@ class Sender:
         """Notices that wait in a lane, are under way, or were handed over and are not recorded."""
         self._later: dict[str, float] = {}
         self._outcomes = Outcomes(service, self._in_hand.discard)
-        self._handing: dict[asyncio.Task[None], Bundle] = {}
+        self._hands = Hands(
+            service.store, carrier, self._lanes, self._outcomes, self._put_off, self._release
+        )
         self._jobs: dict[Job, asyncio.Task[None]] = {}
         self._look_at = 0.0
         self._measure_at = 0.0
@@ -101,7 +80,8 @@ class Sender:
     async def _begin(self, lease: Lease) -> None:
         """Another instance may have sent since what waited here: look again."""
         self._lanes.empty()
-        under_way = (q.notice.id for bundle in self._handing.values() for q in bundle)
+        await self._hands.take_back()
+        under_way = (q.notice.id for bundle in self._hands.under_way.values() for q in bundle)
         self._in_hand &= {*self._outcomes.notices, *under_way}
         self._look_at = 0.0
 
@@ -115,14 +95,18 @@ class Sender:
 
     async def _turn(self) -> bool:
         now = _now()
-        ready = self._lanes.ready(now)
-        if self._outcomes:
+        at_once = self._carrier.at_once
+        ready = self._lanes.ready(now, at_once)
+        self._hands.hand_on()
+        idle = not (self._hands.under_way or self._jobs)
+        if self._outcomes and (idle or self._outcomes.due(now)):
             self._do("record", self._outcomes.record)
-        if ready < 2 * self._carrier.at_once and now >= self._look_at:
+        if ready < 2 * at_once and now >= self._look_at:
             self._do("look", self._look)
-        if ready and self._hands() > 0 and now >= self._carrier.closed_until:
-            self._do("start", self._start)
-        running = {*self._jobs.values(), *self._handing}
+        open_now = now >= self._carrier.closed_until
+        if ready and open_now and self._hands.room() >= min(ready, at_once):
+            self._do("start", self._hands.start)
+        running = {*self._jobs.values(), *self._hands.under_way}
         if running:
             await asyncio.wait(
                 running, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED
@@ -138,9 +122,11 @@ class Sender:
 
     def _collect(self) -> None:
         """Forget what has ended. Raises what went wrong."""
-        done = [task for task in (*self._jobs.values(), *self._handing) if task.done()]
+        done = [task for task in (*self._jobs.values(), *self._hands.under_way) if task.done()]
         self._jobs = {name: job for name, job in self._jobs.items() if not job.done()}
-        self._handing = {task: what for task, what in self._handing.items() if not task.done()}
+        self._hands.under_way = {
+            task: what for task, what in self._hands.under_way.items() if not task.done()
+        }
         errors = [error for task in done if (error := task.exception())]
         if errors:
             raise errors[0]
@@ -149,13 +135,12 @@ class Sender:
         if name not in self._jobs:
             self._jobs[name] = asyncio.create_task(work(), name=f"sender: {name}")
 
-    def _hands(self) -> int:
-        return self._carrier.at_once - len(self._handing)
-
     def _patience(self) -> float:
         """Seconds until there may be something to do without anything having ended."""
         now = _now()
         moments = [self._look_at, self._carrier.closed_until, self._lanes.next_at(now) or now]
+        if self._outcomes:
+            moments.append(now + MOMENT)
         soonest = min((m - now for m in moments if m > now), default=self._poll)
         return max(min(soonest, self._poll), 0.001)
 
@@ -205,121 +190,25 @@ class Sender:
             waited = Queued(_notice(oldest[0]), known[oldest[0]["last_event"]]).age
         telemetry.oldest_notice.set(waited, {"channel": self._carrier.channel})
 
-    async def _start(self) -> None:
-        """Write what can go now, note the attempts, and hand over."""
-        crash.point("before-attempt")
-        taken = self._lanes.take(_now(), self._hands(), self._carrier.at_once)
-        try:
-            entries = await store.entries(self._store, [e for _, due in taken for _, e in due])
-            bundles = [tuple(Queued(n, entries[event]) for n, event in due) for _, due in taken]
-            before = await attempts.so_far(self._store, bundles)
-            written = await self._carrier.write(bundles)
-            parcels = [each.parcel for each in written if each.parcel]
-            noted = await attempts.note(self._store, self._carrier.channel, parcels, before)
-        except BaseException:
-            for lane, due in taken:
-                self._lanes.done(lane)
-                self._in_hand -= {notice.id for notice, _ in due}
-            raise
-        crash.point("attempt-noted")
-        following = iter(noted)
-        for (lane, _), bundle, each in zip(taken, bundles, written, strict=True):
-            queued = {q.notice.id: q for q in bundle}
-            for failed in each.failed:
-                made = before.get(failed.notice_id, attempts.SoFar()).made
-                outcome = failed.model_copy(update={"attempts": made})
-                self._outcomes.add(queued[failed.notice_id], outcome)
-            for waiting, seconds in each.later:
-                self._put_off(waiting.notice.id, seconds)
-            if each.parcel is None:
-                self._lanes.done(lane)
-                continue
-            work = self._hand_over(lane, each.parcel, next(following))
-            self._handing[asyncio.create_task(work)] = each.parcel.bundle
-
-    async def _hand_over(self, lane: Lane[Due], parcel: Parcel, attempt: Attempt) -> None:
-        first = parcel.bundle[0]
-        refused: NotHandedOver | None = None
-        with telemetry.span(
-            f"send {self._carrier.channel}",
-            SpanKind.CLIENT,
-            parent=first.entry.traceparent,
-            event_id=first.entry.id,
-            alliance__notice__id=first.notice.id,
-            alliance__notice__message=first.notice.message,
-        ) as span:
-            try:
-                await self._carrier.hand_over(parcel)
-                crash.point("message-taken")
-            except NotHandedOver as error:
-                refused = error
-            except Exception as error:  # ours to repair; what it says may hold an address
-                log.error("notice %s: %s", first.notice.id, type(error).__name__)
-                refused = Unanswered()
-            finally:
-                self._lanes.done(lane)
-            span.set_attribute("alliance.notice.outcome", type(refused).__name__ if refused else "")
-            if refused is not None:
-                await self._not_taken(lane, parcel, attempt, refused)
-                return
-        self._lanes.went_well(lane)
-        for queued in parcel.bundle:
-            self._outcomes.add(queued, _sent(queued, parcel, attempt), attempt.ids)
-
-    async def _not_taken(
-        self, lane: Lane[Due], parcel: Parcel, attempt: Attempt, refused: NotHandedOver
-    ) -> None:
-        """What follows for the notices, and for their lane."""
-        with suppress(StoreAway, PyMongoError):  # an open attempt counts as uncertain
-            if isinstance(refused, ServerAway):
-                await attempts.withdraw(self._store, attempt.ids)
-            else:
-                unknown = isinstance(refused, Unanswered)
-                ending: attempts.Ending = "uncertain" if unknown else "failed"
-                await attempts.close(self._store, attempt.ids, ending, refused.code)
-        if isinstance(refused, TryLater) and not isinstance(refused, ServerAway):
-            unheard = refused.code is None
-            left = self._lanes.failed(lane, _now(), random.random(), at_once=unheard)
-            self._in_hand -= {notice.id for due in left for notice, _ in due}
-        elif not isinstance(refused, ServerAway):
-            self._lanes.went_well(lane)
-        for queued in parcel.bundle:
-            made = attempt.numbers[queued.notice.id]
-            reason = self._reason(queued, refused, made)
-            if reason is not None:
-                self._outcomes.add(queued, not_sent(queued.notice, reason, made), attempt.ids)
-                continue
-            away = isinstance(refused, ServerAway)
-            self._put_off(queued.notice.id, AGAIN_SOON if away else self._carrier.pause(made))
-            telemetry.notices.add(1, {"outcome": "later"})
-            log.info("notice %s is tried later: %s", queued.notice.id, refused)
-
-    def _reason(self, queued: Queued, refused: NotHandedOver, made: int) -> FailureReason | None:
-        """Why a notice is tried no more; None if it is."""
-        match refused:
-            case AddressRefused():
-                return "address-refused"
-            case MessageRefused():
-                return "message-refused"
-            case ServerAway():
-                return None
-        old = queued.age > self._carrier.give_up_seconds
-        return "gave-up" if old and made >= FEWEST_ATTEMPTS else None
-
     def _put_off(self, notice_id: str, seconds: float) -> None:
         self._later[notice_id] = _now() + seconds
         self._in_hand.discard(notice_id)
+
+    def _release(self, notice_ids: set[str]) -> None:
+        self._in_hand -= notice_ids
 
     async def _finish(self) -> None:
         """What has begun is finished and recorded, also when we are told to stop."""
         with suppress(TimeoutError):
             async with asyncio.timeout(STOPPING_SECONDS):
-                while running := {*self._jobs.values(), *self._handing}:
+                await self._hands.take_back()
+                while running := {*self._jobs.values(), *self._hands.under_way}:
                     await asyncio.wait(running)
                     self._collect()
+                await self._hands.take_back()
                 while self._outcomes:
                     await self._outcomes.record()
-        for task in (*self._jobs.values(), *self._handing):
+        for task in (*self._jobs.values(), *self._hands.under_way):
             task.cancel()
 
 
@@ -327,20 +216,6 @@ def worker(service: Service) -> Worker:
     """The sender of a service, for its `workers`."""
     assert isinstance(service.settings, NotifySettings)
     return Sender(service, ByMail(service.settings, service.store)).worker
-
-
-def _sent(queued: Queued, parcel: Parcel, attempt: Attempt) -> NoticeSent:
-    notice = queued.notice
-    return NoticeSent(
-        notice_id=notice.id,
-        recipient_id=notice.recipient_id,
-        channel=notice.channel,
-        message=notice.message,
-        language=parcel.language,
-        message_id=parcel.message_id,
-        attempts=attempt.numbers[notice.id],
-        uncertain=attempt.uncertain[notice.id] or None,
-    )
 
 
 def _notice(document: dict[str, Any]) -> Notice:

@@ -45,6 +45,7 @@ class Connections:
         self._settings = settings
         self._idle: list[tuple[SMTP, float]] = []
         self._open = 0
+        self._connecting = 0
         self._most = settings.smtp_connections
         self._grow_at = 0.0
 
@@ -174,6 +175,7 @@ class Connections:
             cert_bundle=str(asked.smtp_ca_file) if asked.smtp_ca_file else None,
             local_hostname=_sender(asked).rpartition("@")[2],
         )
+        self._connecting += 1
         try:
             await server.connect()
             if asked.smtp_username:
@@ -182,9 +184,11 @@ class Connections:
                 await server.ehlo()
         except SMTPResponseException as error:
             server.close()
-            if error.code == 421 and self._open:
-                self._most, self._grow_at = self._open, _now() + GROW_SECONDS
+            others = self._open + self._connecting - 1
+            if error.code == 421 and others:
+                self._most, self._grow_at = others, _now() + GROW_SECONDS
                 raise NoRoom(421) from None
+            self._most = asked.smtp_connections
             raise ServerAway(_known(error.code)) from None
         except NO_LINES:
             server.close()
@@ -192,6 +196,8 @@ class Connections:
         except BaseException:
             server.close()
             raise
+        finally:
+            self._connecting -= 1
         self._open += 1
         return server
 
