@@ -140,7 +140,7 @@ def test_each_party_gets_one_mail_in_its_language_and_a_replay_sends_none(
     notify.start()
     until(lambda: notify.http.get("/health/progress").json()["inbox"].get("repeated", 0) >= handled)
     time.sleep(1)
-    assert len(messages(stack.addresses.maildir)) == 8
+    assert len(messages(stack.addresses.maildir)) == 10
     assert notify.db["log"].count_documents({}) == before
 
 
