@@ -128,7 +128,9 @@ class Client:
         """Each entry of a list up to `most` (0: all), and whether there are more after it."""
         asked = {name: value for name, value in query.items() if value is not None}
         asked["limit"] = min(most or MOST_OF_A_PAGE, MOST_OF_A_PAGE)
-        following: str | None = str(httpx.URL(self._address(service, [path]), params=asked))
+        following: str | None = str(
+            httpx.URL(self._address(service, path.split("/")), params=asked)
+        )
         left = most
         while following is not None:
             answer = await self._ask("GET", following)

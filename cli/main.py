@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import admin, matches, members, needs, pledges, rounds
+from cli import admin, matches, members, needs, pledges, rounds, webhooks
 from cli import demo as demonstration
 from cli.client import CannotAsk
 from cli.rebuild import Busy
@@ -55,6 +55,7 @@ for name, commands in (
     ("matches", matches),
     ("rounds", rounds),
     ("members", members),
+    ("webhooks", webhooks),
     ("admin", admin),
 ):
     app.add_typer(commands.app, name=name)

@@ -93,6 +93,30 @@ MEMBER: Columns = {
     "status": _field("status"),
     "place": lambda m, language: place(m.get("territory")) or str(m["country"]),
 }
+WEBHOOK: Columns = {
+    "id": _field("id"),
+    "url": _field("url"),
+    "kinds": lambda w, language: ", ".join(w.get("kinds") or ["all"]),
+    "status": _field("status"),
+    "cause": _field("cause"),
+}
+ATTEMPT: Columns = {
+    "id": _field("id"),
+    "message": _field("message"),
+    "notice": _field("notice_id"),
+    "begun": _field("begun"),
+    "outcome": _field("outcome"),
+    "code": _field("code"),
+    "ms": _field("milliseconds"),
+    "again after": _field("again_after"),
+}
+NOTICE: Columns = {
+    "id": _field("id"),
+    "message": _field("message"),
+    "channel": _field("channel"),
+    "status": _field("status"),
+    "reason": _field("reason"),
+}
 RATES: Columns = {
     "id": _field("id"),
     "date": _field("date"),
