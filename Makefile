@@ -52,7 +52,7 @@ status: $(VENV)/.local ## what runs, lag per consumer, relay backlog
 	@$(BIN)/alliance status
 
 # --- what a developer runs ---------------------------------------------------
-.PHONY: test lint schemas fuzz bench-spine bench-matching table-matching docs-matching clean
+.PHONY: test lint schemas mails pictures fuzz bench-spine bench-matching table-matching docs-matching bench-notices clean
 test: $(VENV)/.dev ## every test but the benchmarks; sets up what it needs and cleans up
 	@$(BIN)/python -m pytest
 
@@ -65,11 +65,20 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 schemas: $(VENV)/.dev ## write shared/schemas/ again from the event classes
 	@$(BIN)/python -m shared.events.schemas
 
+mails: $(VENV)/.dev ## write tests/notify/approved/ again: look at the difference
+	@$(BIN)/python -m tests.notify.approved
+
+pictures: $(VENV)/.dev ## write docs/pictures/ again, with Chromium
+	@$(BIN)/python -m tests.notify.pictures
+
 fuzz: $(VENV)/.dev ## 10,000 random requests to each service: no 5xx, no answer that is not stated
 	@ALLIANCE_FUZZ_CASES=$${CASES:-10000} $(BIN)/python -m pytest -s tests/fuzz
 
 bench-spine: $(VENV)/.dev ## our spine beside bare Motor and aiokafka, on the same broker and store
 	@$(BIN)/python -m tests.bench.spine
+
+bench-notices: $(VENV)/.dev ## 10,000 notices drained to a local mail server, beside bare aiosmtplib
+	@$(BIN)/python -m tests.bench.notices
 
 bench-matching: $(VENV)/.dev ## rounds of 1k to 30k needs, stage by stage, beside bare OR-Tools (SIZES="1000 3000")
 	@$(BIN)/python -m tests.bench.matching $(if $(SIZES),--sizes $(SIZES))

@@ -118,9 +118,13 @@ class Client:
     async def __aexit__(self, *error: object) -> None:
         await self._http.aclose()
 
-    async def get(self, service: str, *path: str) -> httpx.Response:
+    async def get(
+        self, service: str, *path: str, query: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         """One thing; its version is the answer's ETag. Raises Problem, Unreachable."""
-        return await self._ask("GET", self._address(service, path))
+        return await self._ask(
+            "GET", str(httpx.URL(self._address(service, path), params=query or {}))
+        )
 
     async def pages(
         self, service: str, path: str, query: Mapping[str, Any], most: int
@@ -128,7 +132,9 @@ class Client:
         """Each entry of a list up to `most` (0: all), and whether there are more after it."""
         asked = {name: value for name, value in query.items() if value is not None}
         asked["limit"] = min(most or MOST_OF_A_PAGE, MOST_OF_A_PAGE)
-        following: str | None = str(httpx.URL(self._address(service, [path]), params=asked))
+        following: str | None = str(
+            httpx.URL(self._address(service, path.split("/")), params=asked)
+        )
         left = most
         while following is not None:
             answer = await self._ask("GET", following)
@@ -162,6 +168,11 @@ class Client:
             headers["Content-Type"] = "application/json"
             content = json.dumps(body)  # ASCII: a text may hold half a surrogate pair
         return await self._ask("POST", self._address(service, path), content, headers)
+
+    async def put(self, service: str, *path: str, body: Json) -> httpx.Response:
+        """Set a thing whole. Raises Problem, Unreachable."""
+        headers = {"Content-Type": "application/json"}
+        return await self._ask("PUT", self._address(service, path), json.dumps(body), headers)
 
     def _address(self, service: str, path: Any) -> str:
         return "/".join([self.url(service), *(quote(str(part), safe="") for part in path)])

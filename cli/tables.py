@@ -93,6 +93,40 @@ MEMBER: Columns = {
     "status": _field("status"),
     "place": lambda m, language: place(m.get("territory")) or str(m["country"]),
 }
+WEBHOOK: Columns = {
+    "id": _field("id"),
+    "url": _field("url"),
+    "kinds": lambda w, language: ", ".join(w.get("kinds") or ["all"]),
+    "status": _field("status"),
+    "cause": _field("cause"),
+}
+ATTEMPT: Columns = {
+    "id": _field("id"),
+    "message": _field("message"),
+    "notice": _field("notice_id"),
+    "begun": _field("begun"),
+    "outcome": _field("outcome"),
+    "code": _field("code"),
+    "ms": _field("milliseconds"),
+    "again after": _field("again_after"),
+}
+NOTICE: Columns = {
+    "id": _field("id"),
+    "message": _field("message"),
+    "channel": _field("channel"),
+    "status": _field("status"),
+    "reason": _field("reason"),
+}
+PREFERENCES: Columns = {
+    "member": _field("id"),
+    "mail": lambda p, language: "\n".join(f"{kind}: {t}" for kind, t in p["timings"].items()),
+    "digests at": lambda p, language: (
+        f"{p['digest_hour']:02}:00, weekly ones {p['digest_weekday']}"
+    ),
+    "quiet": lambda p, language: (
+        f"{p['quiet_hours']['begin']} to {p['quiet_hours']['end']}" if p.get("quiet_hours") else ""
+    ),
+}
 RATES: Columns = {
     "id": _field("id"),
     "date": _field("date"),
@@ -142,6 +176,10 @@ def one(columns: Columns) -> Callable[[Json, str], Table]:
         "balances",
         "per_eur",
         "principles",
+        "timings",
+        "digest_hour",
+        "digest_weekday",
+        "quiet_hours",
     }
 
     def table(thing: Json, language: str) -> Table:

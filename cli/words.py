@@ -39,7 +39,19 @@ from shared.events.members import (
     PartnershipDeclared,
     PartnershipEnded,
 )
-from shared.events.notify import NoticeFailed, NoticeQueued, NoticeSent
+from shared.events.notify import (
+    NoticeFailed,
+    NoticeQueued,
+    NoticeRequeued,
+    NoticeSent,
+    NoticeWithheld,
+    PreferencesChanged,
+    WebhookDisabled,
+    WebhookEnabled,
+    WebhookRegistered,
+    WebhookRemoved,
+    WebhookSecretRotated,
+)
 from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
@@ -219,12 +231,44 @@ def _matching(  # noqa: PLR0912
             )
         case MatchingRoundRequested():
             return f"a round is asked for: {event.reason}"
+        case _:
+            return _notify(event, names)
+
+
+def _notify(event: Event, names: Names) -> str:
+    match event:
         case NoticeQueued():
             return f"{names[event.recipient_id]} is to be told: {event.message}"
+        case NoticeSent(channel="webhook"):
+            return f"webhook of {names[event.recipient_id]}: {event.message}"
+        case NoticeWithheld():
+            return f"{names[event.recipient_id]} wants no e-mail of it: {event.message}"
+        case PreferencesChanged():
+            kinds = ", ".join(f"{kind} {timing}" for kind, timing in event.timings)
+            return f"{names[event.member_id]} wants its e-mail: {kinds}"
         case NoticeSent():
             return f"e-mail to {names[event.recipient_id]} ({event.language}): {event.message}"
         case NoticeFailed():
-            return f"no e-mail to {names[event.recipient_id]}: {event.reason}"
+            return f"no {event.channel} to {names[event.recipient_id]}: {event.reason}"
+        case NoticeRequeued():
+            return f"{names[event.recipient_id]} is to be told again: {event.message}"
+        case _:
+            return _webhook(event, names)
+
+
+def _webhook(event: Event, names: Names) -> str:
+    match event:
+        case WebhookRegistered():
+            kinds = ", ".join(event.kinds) or "all"
+            return f"{names[event.member_id]} has a webhook for {kinds}"
+        case WebhookDisabled():
+            return f"a webhook of {names[event.member_id]} is disabled: {event.reason}"
+        case WebhookEnabled():
+            return f"a webhook of {names[event.member_id]} is enabled again"
+        case WebhookRemoved():
+            return f"a webhook of {names[event.member_id]} is removed"
+        case WebhookSecretRotated():
+            return f"a webhook of {names[event.member_id]} has a new secret"
         case _:
             return event.type
 

@@ -20,6 +20,16 @@ POINTS = (
     "before-offset-commit",
 )
 
+SENDING = (
+    "before-attempt",
+    "attempt-noted",
+    "recipient-taken",
+    "message-taken",
+    "before-outcome-commit",
+    "after-outcome-commit",
+)
+"""Those of notify's sender, in their order."""
+
 _armed: dict[str, int] = {}
 _passed: Counter[str] = Counter()
 
@@ -27,8 +37,8 @@ _passed: Counter[str] = Counter()
 def arm(spec: str) -> None:
     """`point:n`: SIGKILL this process the n-th time it passes `point` (1 is the first)."""
     point, _, times = spec.partition(":")
-    if point not in POINTS:
-        raise ValueError(f"{VARIABLE} names {point!r}, allowed: {', '.join(POINTS)}")
+    if point not in POINTS + SENDING:
+        raise ValueError(f"{VARIABLE} names {point!r}, allowed: {', '.join(POINTS + SENDING)}")
     _armed[point] = int(times or 1)
 
 

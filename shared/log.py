@@ -99,8 +99,15 @@ class Folded(Generic[S]):
 class Records:
     """All folded collections of one service: `store.py` names them here, once."""
 
-    def __init__(self, service: str, *collections: Folded[Any], plain: Iterable[str] = ()) -> None:
-        """`plain` are collections that are folded from no log."""
+    def __init__(
+        self,
+        service: str,
+        *collections: Folded[Any],
+        plain: Iterable[str] = (),
+        plain_indexes: Mapping[str, list[IndexModel]] | None = None,
+    ) -> None:
+        """`plain` are collections that are folded from no log; `plain_indexes` those of some."""
+        self._plain_indexes = plain_indexes or {}
         self.service = service
         self.plain = (*PLAIN, *plain)
         self.collections = collections
@@ -116,7 +123,7 @@ class Records:
 
     def indexes(self) -> dict[str, list[IndexModel]]:
         """The indexes of every collection of the service's database; most have `_id` only."""
-        plain: dict[str, list[IndexModel]] = {name: [] for name in self.plain}
+        plain = {name: self._plain_indexes.get(name, []) for name in self.plain}
         return {LOG: LOG_INDEXES} | plain | {c.name: c.indexes for c in self.collections}
 
 

@@ -36,12 +36,18 @@ class Reader:
 
     async def require(self, collection: Folded[S], key: str) -> S:
         """One document. Raises NotFound."""
+        found = await self.find(collection, key)
+        if found is None:
+            raise NotFound(collection.state.what, key)
+        return found
+
+    async def find(self, collection: Folded[S], key: str) -> S | None:
+        """One document; None where there is none."""
         document = await self.store[collection.name].find_one({"_id": key})
         if document is None:
-            raise NotFound(collection.state.what, key)
+            return None
         found = held(collection, document)
         self._response.headers["ETag"] = f'"{found.revision}"'
-        assert found.state is not None
         return found.state
 
 

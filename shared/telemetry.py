@@ -41,6 +41,11 @@ operation_duration = _meter.create_histogram(
     description="One batch sent and acknowledged.",
 )
 notices = _meter.create_counter("alliance.notices", description="Notices, by outcome.")
+oldest_notice = _meter.create_gauge(
+    "alliance.notices.oldest",
+    unit="s",
+    description="For how long the oldest notice that is due waits to be sent, by channel.",
+)
 
 
 def start(service: str, endpoint: str | None, level: str = "INFO") -> None:

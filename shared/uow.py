@@ -70,6 +70,10 @@ class UnitOfWork:
         self.reacting_to = envelope
         self._cause = Cause(envelope.correlation_id, envelope.id)
 
+    def because(self, cause: Cause) -> None:
+        """What is recorded from here on follows from this."""
+        self._cause = cause
+
     def origin(self, collection: Folded[Any], key: str) -> Origin:
         """The last event that was folded into a document that was loaded here."""
         event_id = self._held[collection.name, key].last_event

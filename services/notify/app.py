@@ -1,10 +1,11 @@
 """notify as a process: `uvicorn services.notify.app:app`."""
 
-from services.notify import api, sender
+from services.notify import api, sender, unsubscribe_api
 from services.notify.examples import EXAMPLES
 from services.notify.handlers import on
 from services.notify.settings import NotifySettings
 from services.notify.store import RECORDS
+from services.notify.webhooks import courier
 from shared.service import Service
 
 app = Service(
@@ -12,8 +13,11 @@ app = Service(
     RECORDS,
     title="Notify",
     summary="Who was told what, and where they are reached.",
-    routers=[api.router],
+    routers=[
+        api.router,
+        unsubscribe_api.router,
+    ],
     examples=EXAMPLES,
     on=on,
-    workers=[sender.worker],
+    workers=[sender.worker, courier.worker],
 ).app

@@ -15,6 +15,7 @@ from shared.events.matching import (
     PledgeExpired,
     PledgeMade,
     PledgePassedOver,
+    PledgeWithdrawn,
 )
 from shared.events.members import (
     MemberAdmitted,
@@ -30,7 +31,9 @@ from shared.events.members import (
 from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
+    NeedAmended,
     NeedPosted,
+    NeedWithdrawn,
     ProjectCancelled,
     ProjectCompleted,
     ProjectResumed,
@@ -93,6 +96,16 @@ async def on_need_posted(event: NeedPosted, uow: UnitOfWork) -> None:
     await commands.tell(event, uow)
 
 
+@on(NeedAmended)
+async def on_need_amended(event: NeedAmended, uow: UnitOfWork) -> None:
+    await commands.tell(event, uow)
+
+
+@on(NeedWithdrawn)
+async def on_need_withdrawn(event: NeedWithdrawn, uow: UnitOfWork) -> None:
+    await commands.learn(event, uow)
+
+
 @on(ProjectStarted)
 async def on_project_started(event: ProjectStarted, uow: UnitOfWork) -> None:
     await commands.tell(event, uow)
@@ -131,6 +144,11 @@ async def on_completion_verified(event: CompletionVerified, uow: UnitOfWork) -> 
 @on(PledgeExpired)
 async def on_pledge_expired(event: PledgeExpired, uow: UnitOfWork) -> None:
     await commands.tell(event, uow)
+
+
+@on(PledgeWithdrawn)
+async def on_pledge_withdrawn(event: PledgeWithdrawn, uow: UnitOfWork) -> None:
+    await commands.learn(event, uow)
 
 
 @on(PledgeMade)

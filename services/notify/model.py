@@ -1,11 +1,20 @@
 """Notices: who is told what, and what becomes of it; pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-from shared.events.facts import Language, LocalisedText, Side
-from shared.events.ids import ContactRef, MatchId, MemberId, NeedId, NoticeId, PledgeId
+from shared.events.facts import Language, LocalisedText, Moment, Side, Text
+from shared.events.ids import (
+    ContactRef,
+    MatchId,
+    MemberId,
+    NeedId,
+    NoticeId,
+    PartnershipId,
+    PledgeId,
+    WebhookId,
+)
 from shared.events.matching import (
     ContributionDelivered,
     MatchAgreed,
@@ -20,6 +29,7 @@ from shared.events.matching import (
     PledgeExpired,
     PledgeMade,
     PledgePassedOver,
+    PledgeWithdrawn,
 )
 from shared.events.members import (
     MemberAdmitted,
@@ -32,11 +42,23 @@ from shared.events.members import (
     PartnershipDeclared,
     PartnershipEnded,
 )
-from shared.events.notify import Channel, FailureReason, NoticeFailed, NoticeQueued, NoticeSent
+from shared.events.notify import (
+    Channel,
+    FailureReason,
+    Kind,
+    NoticeFailed,
+    NoticeQueued,
+    NoticeRequeued,
+    NoticeSent,
+    NoticeWithheld,
+    WebhookDisabled,
+)
 from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
+    NeedAmended,
     NeedPosted,
+    NeedWithdrawn,
     ProjectCancelled,
     ProjectCompleted,
     ProjectResumed,
@@ -54,63 +76,120 @@ Party = Literal[
     "donors",
     "monitor",
     "member",
+    "association",
     "endorser",
     "ukrainian",
     "declarer",
     "twin",
 ]
 
-AUDIENCE: dict[type[Event], tuple[tuple[Party, str], ...]] = {
-    MemberAdmitted: (("member", "member-admitted"), ("endorser", "member-admitted")),
-    MemberRejected: (("member", "member-rejected"),),
-    MemberSuspended: (("member", "member-suspended"), ("endorser", "member-suspended")),
-    MemberReinstated: (("member", "member-reinstated"), ("endorser", "member-reinstated")),
-    MemberLeft: (("member", "member-left"), ("endorser", "member-left")),
-    PartnershipDeclared: (
-        ("twin", "partnership-to-confirm"),
-        ("declarer", "partnership-declared"),
-    ),
-    PartnershipConfirmed: (
-        ("ukrainian", "partnership-confirmed"),
-        ("partner", "partnership-confirmed"),
-    ),
-    PartnershipEnded: (("ukrainian", "partnership-ended"), ("partner", "partnership-ended")),
-    NeedPosted: (("authority", "need-posted"),),
-    ProjectStarted: (("authority", "project-started"), ("donors", "project-started")),
-    MilestoneRecorded: (("authority", "milestone-recorded"), ("donors", "milestone-recorded")),
-    ProjectSuspended: (("authority", "project-suspended"), ("donors", "project-suspended")),
-    ProjectResumed: (("authority", "project-resumed"), ("donors", "project-resumed")),
-    ProjectCancelled: (("authority", "project-cancelled"), ("donors", "project-cancelled")),
-    ProjectCompleted: (("authority", "project-completed"), ("donors", "project-completed")),
-    CompletionVerified: (
-        ("authority", "completion-verified"),
-        ("donors", "completion-verified"),
-        ("monitor", "completion-verified"),
-    ),
-    PledgeMade: (("partner", "pledge-made"),),
-    PledgeExpired: (("partner", "pledge-expired"),),
-    PledgePassedOver: (("partner", "passed-over"),),
-    MatchProposed: (("authority", "match-proposed"), ("partner", "match-proposed")),
-    MatchAgreed: (("authority", "match-agreed"), ("partner", "match-agreed")),
-    MatchDeclined: (("other side", "match-declined"),),
-    MatchLapsesSoon: (("silent", "match-lapses-soon"),),
-    MatchLapsed: (("authority", "match-lapsed"), ("partner", "match-lapsed")),
-    MatchReleased: (("authority", "match-released"), ("partner", "match-released")),
-    MatchFlagged: (("authority", "match-flagged"), ("partner", "match-flagged")),
-    MatchUnflagged: (("authority", "match-unflagged"), ("partner", "match-unflagged")),
-    ContributionDelivered: (
-        ("authority", "contribution-delivered"),
-        ("partner", "contribution-delivered"),
-    ),
-    NeedCovered: (("authority", "need-covered"),),
-}
-"""What is told to whom: each event, the parties it is told to, and the message each gets.
 
-Whoever acted is told only where it stands here, and then as a receipt. A need's withdrawal is
-not here: whoever had a live match is told of its release.
+class Row(NamedTuple):
+    """What is said of one event: of which kind it is, which party gets which message, and whether
+    it is urgent: then it is always told at once, quiet hours or not."""
+
+    kind: Kind
+    messages: Mapping[Party, str]
+    urgent: bool = False
+
+
+def _same(message: str, *parties: Party) -> dict[Party, str]:
+    return dict.fromkeys(parties, message)
+
+
+URGENT = True
+
+AUDIENCE: dict[type[Event], Row] = {
+    MemberApplied: Row(
+        "membership", {"member": "application-received", "association": "application-to-endorse"}
+    ),
+    MemberAdmitted: Row("membership", _same("member-admitted", "member", "endorser")),
+    MemberRejected: Row("membership", _same("member-rejected", "member")),
+    MemberSuspended: Row("membership", _same("member-suspended", "member", "endorser"), URGENT),
+    MemberReinstated: Row("membership", _same("member-reinstated", "member", "endorser")),
+    MemberLeft: Row("membership", _same("member-left", "member", "endorser"), URGENT),
+    PartnershipDeclared: Row(
+        "partnerships", {"twin": "partnership-to-confirm", "declarer": "partnership-declared"}
+    ),
+    PartnershipConfirmed: Row(
+        "partnerships", _same("partnership-confirmed", "ukrainian", "partner")
+    ),
+    PartnershipEnded: Row("partnerships", _same("partnership-ended", "ukrainian", "partner")),
+    NeedPosted: Row("needs", _same("need-posted", "authority")),
+    NeedAmended: Row("needs", _same("need-amended", "authority")),
+    NeedCovered: Row("needs", _same("need-covered", "authority")),
+    ProjectStarted: Row("projects", _same("project-started", "authority", "donors")),
+    MilestoneRecorded: Row("projects", _same("milestone-recorded", "authority", "donors")),
+    ProjectSuspended: Row("projects", _same("project-suspended", "authority", "donors"), URGENT),
+    ProjectResumed: Row("projects", _same("project-resumed", "authority", "donors")),
+    ProjectCancelled: Row("projects", _same("project-cancelled", "authority", "donors"), URGENT),
+    ProjectCompleted: Row("projects", _same("project-completed", "authority", "donors")),
+    CompletionVerified: Row(
+        "projects", _same("completion-verified", "authority", "donors", "monitor")
+    ),
+    PledgeMade: Row("matches", _same("pledge-made", "partner")),
+    PledgeExpired: Row("matches", _same("pledge-expired", "partner")),
+    PledgePassedOver: Row("matches", _same("passed-over", "partner")),
+    MatchProposed: Row("matches", _same("match-proposed", "authority", "partner"), URGENT),
+    MatchAgreed: Row("matches", _same("match-agreed", "authority", "partner"), URGENT),
+    MatchDeclined: Row("matches", _same("match-declined", "other side")),
+    MatchLapsesSoon: Row("matches", _same("match-lapses-soon", "silent"), URGENT),
+    MatchLapsed: Row("matches", _same("match-lapsed", "authority", "partner"), URGENT),
+    MatchReleased: Row("matches", _same("match-released", "authority", "partner"), URGENT),
+    MatchFlagged: Row("matches", _same("match-flagged", "authority", "partner")),
+    MatchUnflagged: Row("matches", _same("match-unflagged", "authority", "partner")),
+    ContributionDelivered: Row(
+        "matches", _same("contribution-delivered", "authority", "partner"), URGENT
+    ),
+    WebhookDisabled: Row("operations", _same("webhook-disabled", "member"), URGENT),
+}
+"""What is told to whom: each event, its kind, the parties it is told to and the message each gets.
+
+Whoever acted is told only by a message of RECEIPTS. Not here are: a need's withdrawal, since
+whoever had a live match is told of its release; and that a need is no longer covered, which only
+its owner can bring about, by amending it: `need-amended` says so (an agreed match ends only with
+its need). What opens again when a proposal is declined, lapses or is released, those messages say.
+
+Urgent is what asks for an answer by a day, ends what was agreed or awaited one, stops work, or is a
+receipt of what binds both sides.
 """
 
-MESSAGES = tuple(dict.fromkeys(message for rows in AUDIENCE.values() for _, message in rows))
+RECEIPTS = frozenset(
+    {
+        "application-received",
+        "member-admitted",
+        "member-left",
+        "partnership-declared",
+        "partnership-confirmed",
+        "need-posted",
+        "need-amended",
+        "pledge-made",
+        "match-agreed",
+        "contribution-delivered",
+        "project-started",
+        "project-cancelled",
+        "project-completed",
+        "completion-verified",
+    }
+)
+"""Messages that the actor gets, too: of acts that bind it, or that it must be able to prove.
+
+The acts: applying, endorsing, leaving, declaring and confirming a partnership, asking and asking
+for more, pledging, the acceptance that makes a match agreed, confirming a delivery, beginning,
+giving up and completing a project, verifying it. Declining, proposing by hand, suspending,
+reinstating, ending a partnership, milestones, a project's suspension and resumption bind nobody.
+"""
+
+MESSAGES: dict[str, Row] = {
+    message: row for row in AUDIENCE.values() for message in row.messages.values()
+}
+"""Each message's row."""
+
+
+def messages_of(kind: Kind) -> list[str]:
+    """The messages of a kind."""
+    return [message for message, row in MESSAGES.items() if row.kind == kind]
+
 
 _WHO: dict[Party, Callable[[Any, Sequence[MemberId]], Iterable[MemberId | None]]] = {
     "authority": lambda event, donors: [event.authority_id],
@@ -122,6 +201,7 @@ _WHO: dict[Party, Callable[[Any, Sequence[MemberId]], Iterable[MemberId | None]]
     "donors": lambda event, donors: donors,
     "monitor": lambda event, donors: [event.monitor_id],
     "member": lambda event, donors: [event.member_id],
+    "association": lambda event, donors: event.associations,
     "endorser": lambda event, donors: [event.endorsed_by],
     "ukrainian": lambda event, donors: [event.ukrainian_id],
     "declarer": lambda event, donors: [event.declared_by],
@@ -148,6 +228,16 @@ class Recipient(State):
     side: Side
     names: LocalisedText
     contact_ref: ContactRef | None = None
+    applying: bool = True
+
+
+class Partnership(State):
+    """How a partnership stands."""
+
+    what: ClassVar[str] = "partnership"
+
+    id: PartnershipId
+    status: Literal["declared", "confirmed", "ended"]
 
 
 class Need(State):
@@ -159,6 +249,7 @@ class Need(State):
     authority_id: MemberId
     title: LocalisedText
     donors: tuple[MemberId, ...] = ()
+    status: Literal["open", "started", "withdrawn", "cancelled", "completed"] = "open"
 
 
 class Pledge(State):
@@ -169,6 +260,7 @@ class Pledge(State):
     id: PledgeId
     partner_id: MemberId
     title: LocalisedText
+    status: Literal["open", "withdrawn", "expired"] = "open"
 
 
 class Match(State):
@@ -181,31 +273,49 @@ class Match(State):
 
 
 class Notice(State):
-    """One message to one recipient about one event, and what became of it."""
+    """One message to one recipient about one event, and what became of it.
+
+    A withheld one is of a kind that its recipient wants no mail of.
+    """
 
     what: ClassVar[str] = "notice"
 
     id: NoticeId
     recipient_id: MemberId
-    contact_ref: ContactRef
+    contact_ref: ContactRef | None = None
+    webhook_id: WebhookId | None = None
     channel: Channel
     message: str
     about: str
     about_type: str
     thread: str
-    status: Literal["queued", "sent", "failed"] = "queued"
+    not_before: Moment | None = None
+    digest: bool = False
+    repeats: NoticeId | None = None
+    repeated_because: Text | None = None
+    status: Literal["queued", "withheld", "sent", "failed"] = "queued"
     language: Language | None = None
     message_id: str | None = None
     attempts: int | None = None
+    uncertain: int | None = None
     reason: FailureReason | None = None
 
+    @property
+    def to(self) -> str:
+        """What its destination is known by: the reference to a contact, or a webhook's id."""
+        return self.contact_ref or self.webhook_id or ""
 
-def audience(event: Event, donors: Sequence[MemberId] = ()) -> list[Told]:
-    """Who is told of an event, each member once; `donors` are those of its need's project."""
+
+def audience(event: Event, donors: Sequence[MemberId] = (), actor: str | None = None) -> list[Told]:
+    """Who is told of an event, each member once; `donors` are those of its need's project.
+
+    `actor` is who acted, as the envelope says: `member:<id>` gets receipts only.
+    """
     found: dict[MemberId, Told] = {}
-    for party, message in AUDIENCE[type(event)]:
+    for party, message in AUDIENCE[type(event)].messages.items():
         for member in _WHO[party](event, donors):
-            if member is not None:
+            own_act = actor == f"member:{member}"
+            if member is not None and (not own_act or message in RECEIPTS):
                 found.setdefault(member, Told(member, party, message))
     return list(found.values())
 
@@ -218,19 +328,56 @@ def thread(event: Event) -> str:
     return event.subject
 
 
-def notice_id(about: str, recipient_id: str, message: str) -> NoticeId:
-    """The same decision has the same id, so that it can't be taken twice."""
-    return NoticeId(str(uuid5(NAMESPACE_URL, f"alliance:{about}:{recipient_id}:{message}")))
+def notice_id(about: str, recipient_id: str, message: str, destination: str = "") -> NoticeId:
+    """The same decision has the same id, so that it can't be taken twice.
+
+    `destination` is a webhook's id; mail has none.
+    """
+    decision = ":".join(filter(None, ("alliance", about, recipient_id, message, destination)))
+    return NoticeId(str(uuid5(NAMESPACE_URL, decision)))
 
 
-def superseded(notice: Notice, match: Match | None) -> bool:
-    """Whether the news has been overtaken: nobody is asked to accept or deliver what has ended."""
-    if match is None:
-        return False
-    if notice.message == "match-lapses-soon":
-        return match.status != "proposed"
-    ended = match.status in ("declined", "lapsed", "released")
-    return notice.message in ("match-proposed", "match-agreed") and ended
+_MOOT: dict[str, tuple[str, ...]] = {
+    "match-proposed": ("declined", "lapsed", "released"),
+    "match-agreed": ("declined", "lapsed", "released"),
+    "match-lapses-soon": ("agreed", "declined", "lapsed", "released"),
+    "pledge-made": ("withdrawn", "expired"),
+    "passed-over": ("withdrawn", "expired"),
+    "need-posted": ("withdrawn", "cancelled", "completed"),
+    "need-amended": ("withdrawn", "cancelled", "completed"),
+    "need-covered": ("started", "withdrawn", "cancelled", "completed"),
+    "partnership-to-confirm": ("confirmed", "ended"),
+    "partnership-declared": ("confirmed", "ended"),
+}
+"""In which states of what it tells of a message asks for, or promises, what is past."""
+
+_WITH_PLEDGE = ("match-proposed", "match-lapses-soon")
+
+
+def superseded(notice: Notice, *standing: State | None) -> bool:
+    """Whether the news has been overtaken, given how the things it tells of stand now.
+
+    Nobody is asked to accept, confirm or deliver what has ended, or promised what will not come. A
+    proposal whose pledge is withdrawn or whose need is gone is moot, even where the match's own
+    end has not been read yet. All other news stays news.
+    """
+    for thing in standing:
+        match thing:
+            case Match() | Partnership():
+                past = thing.status in _MOOT.get(notice.message, ())
+            case Pledge() | Need() if notice.message in _WITH_PLEDGE:
+                past = thing.status not in ("open", "started")
+            case Pledge() if notice.message in ("pledge-made", "passed-over"):
+                past = thing.status in _MOOT[notice.message]
+            case Need() if notice.message.startswith("need-"):
+                past = thing.status in _MOOT[notice.message]
+            case Recipient():
+                past = notice.message == "application-to-endorse" and not thing.applying
+            case _:
+                past = False
+        if past:
+            return True
+    return False
 
 
 def evolve_notice(notice: Notice | None, event: object) -> Notice:
@@ -238,18 +385,36 @@ def evolve_notice(notice: Notice | None, event: object) -> Notice:
     match notice, event:
         case None, NoticeQueued() as e:
             return Notice(id=e.notice_id, **e.model_dump(exclude={"notice_id"}))
+        case None, NoticeWithheld() as e:
+            decided = e.model_dump(exclude={"notice_id"})
+            return Notice(id=e.notice_id, **decided, status="withheld")
         case Notice(status="queued"), NoticeSent() as e:
-            sent = {"language": e.language, "message_id": e.message_id, "attempts": e.attempts}
-            return notice.model_copy(update={"status": "sent", **sent})
+            sent = {"language": e.language, "message_id": e.message_id}
+            made = {"attempts": e.attempts, "uncertain": e.uncertain}
+            return notice.model_copy(update={"status": "sent", **sent, **made})
         case Notice(status="queued"), NoticeFailed() as e:
             failed = {"reason": e.reason, "attempts": e.attempts}
             return notice.model_copy(update={"status": "failed", **failed})
+        case Notice(status="sent" | "failed"), NoticeRequeued():
+            outcome = dict.fromkeys(("language", "message_id", "attempts", "reason"))
+            return notice.model_copy(update={"status": "queued", **outcome})
     raise TypeError(f"{event!r} cannot follow {notice!r}")
 
 
-def evolve_recipient(recipient: Recipient | None, e: MemberApplied) -> Recipient:
-    """The member as it applied, last."""
-    return Recipient(id=e.member_id, side=e.side, names=e.names, contact_ref=e.contact_ref)
+def evolve_recipient(recipient: Recipient | None, event: object) -> Recipient:
+    """The member as it applied, last; until that is decided it is `applying`."""
+    match recipient, event:
+        case _, MemberApplied() as e:
+            return Recipient(id=e.member_id, side=e.side, names=e.names, contact_ref=e.contact_ref)
+        case Recipient(), MemberAdmitted() | MemberRejected():
+            return recipient.model_copy(update={"applying": False})
+    raise TypeError(f"{event!r} cannot follow {recipient!r}")
+
+
+def evolve_partnership(partnership: Partnership | None, event: Event) -> Partnership:
+    """The partnership after one of its events: `partnership-ended` makes it ended, and so on."""
+    status = event.type.removeprefix("partnership-")
+    return Partnership.model_validate({"id": event.subject, "status": status})
 
 
 def evolve_need(need: Need | None, event: object) -> Need:
@@ -258,13 +423,26 @@ def evolve_need(need: Need | None, event: object) -> Need:
         case None, NeedPosted() as e:
             return Need(id=e.need_id, authority_id=e.authority_id, title=e.title)
         case Need(), ProjectStarted() as e:
-            return need.model_copy(update={"donors": e.donors})
+            return need.model_copy(update={"donors": e.donors, "status": "started"})
+        case Need(), NeedWithdrawn():
+            return need.model_copy(update={"status": "withdrawn"})
+        case Need(), ProjectCancelled():
+            return need.model_copy(update={"status": "cancelled"})
+        case Need(), ProjectCompleted():
+            return need.model_copy(update={"status": "completed"})
     raise TypeError(f"{event!r} cannot follow {need!r}")
 
 
-def evolve_pledge(pledge: Pledge | None, e: PledgeMade) -> Pledge:
-    """The pledge as it was made."""
-    return Pledge(id=e.pledge_id, partner_id=e.partner_id, title=e.title)
+def evolve_pledge(pledge: Pledge | None, event: object) -> Pledge:
+    """The pledge after one of its events."""
+    match pledge, event:
+        case None, PledgeMade() as e:
+            return Pledge(id=e.pledge_id, partner_id=e.partner_id, title=e.title)
+        case Pledge(), PledgeWithdrawn():
+            return pledge.model_copy(update={"status": "withdrawn"})
+        case Pledge(), PledgeExpired():
+            return pledge.model_copy(update={"status": "expired"})
+    raise TypeError(f"{event!r} cannot follow {pledge!r}")
 
 
 def evolve_match(match: Match | None, event: Event) -> Match:

@@ -1,275 +1,228 @@
-"""The sender: hands queued notices to the mail server, and records what became of each.
+"""The sender: takes queued notices that are due, and hands each over by its lane.
 
 Only this sends, and only what is queued in the live store, so a replay never does. The address is
-looked up and the state checked again at the moment of sending. What was handed over is kept in
-memory until it is recorded: a store that goes away in between is waited for, without a second
-mail. Only the death of this process in between sends a mail twice, under the same Message-ID.
+looked up and the state checked again at the moment of sending, the attempt noted, then made. What
+was handed over is kept in memory until it is recorded: a store that goes away in between is waited
+for, without a second mail. Only the death of this process in between sends one twice, under the
+same Message-ID, and counts it as uncertain.
+
+Three things go on at the same time, each once: looking for what is due, getting ready what can go,
+and recording outcomes, all that have come together in one transaction.
 """
 
 import asyncio
 import logging
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
-from opentelemetry.trace import SpanKind
-from pymongo import ReturnDocument
-
-from services.notify import commands, mail, model, store, vault, wording
-from services.notify.mail import AddressRefused, Mailer, MessageRefused, NotHandedOver, ServerAway
+from services.notify import store
+from services.notify.by_mail import ByMail
+from services.notify.delivery import Carrier, Queued
+from services.notify.hands import Due, Hands
+from services.notify.lanes import Lanes
 from services.notify.model import Notice
+from services.notify.outcomes import MOMENT, Outcomes
 from services.notify.settings import NotifySettings
-from services.notify.vault import Contact
-from services.notify.wording import Letter, Titles
 from shared import telemetry
-from shared.actor import Cause
-from shared.events import Envelope, Event, read_event
-from shared.events.ids import MatchId
-from shared.events.notify import FailureReason, NoticeFailed, NoticeSent
-from shared.log import LOG, envelope, held
-from shared.mongo import is_away
+from shared.events.envelope import rfc3339
+from shared.log import held
 from shared.service import Service
 from shared.worker import Lease, Worker
 
 log = logging.getLogger("alliance.notify")
 
-BATCH = 50
-LONGEST_PAUSE = 900.0
-LONGEST_AWAY = 30.0
-BROKEN_PAUSE = 60.0
-FEWEST_ATTEMPTS = 5
-"""So many attempts are made at the least, however old the notice is."""
+PAGE = 200
+"""Notices looked for at a time."""
 
-Outcome = NoticeSent | NoticeFailed
+TOGETHER = 100
+"""Most notices in one message."""
 
+STOPPING_SECONDS = 10.0
+MEASURE_SECONDS = 5.0
 
-@dataclass(frozen=True)
-class Queued:
-    """A queued notice and the log's entry that says so."""
-
-    notice: Notice
-    entry: Envelope
-
-    @property
-    def age(self) -> float:
-        """Seconds since it was queued."""
-        return (datetime.now(UTC) - datetime.fromisoformat(self.entry.time)).total_seconds()
-
-    @property
-    def cause(self) -> Cause:
-        """What its outcome follows from: its queueing, in our own log."""
-        return Cause(self.entry.correlation_id, self.entry.id, own=True)
+Job = Literal["look", "start", "record"]
 
 
 class Sender:
-    """The sender of one instance; `worker` runs it."""
+    """The sender of one instance, with one carrier; `worker` runs it."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, carrier: Carrier) -> None:
         assert isinstance(service.settings, NotifySettings)
-        self._settings = service.settings
         self._service = service
         self._store = service.store
-        self._mailer = Mailer(service.settings)
+        self._carrier = carrier
+        self._poll = service.settings.poll_seconds
+        self._grace = timedelta(seconds=service.settings.digest_grace_seconds)
+        self._lanes: Lanes[Due] = Lanes(
+            service.settings.domain_rate, service.settings.domain_connections
+        )
+        self._in_hand: set[str] = set()
+        """Notices that wait in a lane, are under way, or were handed over and are not recorded."""
         self._later: dict[str, float] = {}
-        self._outcomes: dict[str, Outcome] = {}
-        self._away_until = 0.0
-        self._away_pause = 0.0
+        self._outcomes = Outcomes(service, self._in_hand.discard)
+        self._hands = Hands(
+            service.store, carrier, self._lanes, self._outcomes, self._put_off, self._release
+        )
+        self._jobs: dict[Job, asyncio.Task[None]] = {}
+        self._look_at = 0.0
+        self._measure_at = 0.0
         self.worker = Worker(
             service.store,
             "sender",
             self.step,
+            begin=self._begin,
             ttl=service.settings.lease_seconds,
             poll=service.settings.poll_seconds,
         )
 
-    async def step(self, lease: Lease) -> bool:
-        """Take the first notices that are due, in the order in which they were queued."""
-        now = asyncio.get_running_loop().time()
-        self._later = {key: due for key, due in self._later.items() if due > now}
-        if now < self._away_until:
-            return False
-        documents = await store.queued(self._store, self._later, BATCH)
-        for document in documents:
-            await self._undisturbed(document)
-            if self._away_until > now:
-                return False
-        if not documents:
-            await self._mailer.rest()
-        return bool(documents)
+    async def _begin(self, lease: Lease) -> None:
+        """Another instance may have sent since what waited here: look again."""
+        self._lanes.empty()
+        await self._hands.take_back()
+        under_way = (q.notice.id for bundle in self._hands.under_way.values() for q in bundle)
+        self._in_hand &= {*self._outcomes.notices, *under_way}
+        self._look_at = 0.0
 
-    async def _undisturbed(self, document: dict[str, Any]) -> None:
-        """A hand-over that has begun is finished and recorded, also when we are told to stop."""
-        task = asyncio.ensure_future(self._take(document))
+    async def step(self, lease: Lease) -> bool:
+        """Begin what can be begun, and wait until something has ended; whether there is more."""
         try:
-            await asyncio.shield(task)
+            return await self._turn()
         except asyncio.CancelledError:
-            await asyncio.wait({task}, timeout=10)
-            task.cancel()
+            await self._finish()
             raise
 
-    async def _take(self, document: dict[str, Any]) -> None:
-        notice = held(store.notices, document).state
-        entry = await self._store[LOG].find_one({"_id": document["last_event"]})
-        assert notice is not None
-        assert entry is not None
-        queued = Queued(notice, envelope(self._service.name, entry))
-        with telemetry.span(
-            "send mail",
-            SpanKind.CLIENT,
-            parent=queued.entry.traceparent,
-            event_id=queued.entry.id,
-            server__address=self._settings.smtp_host,
-            server__port=self._settings.smtp_port,
-            alliance__notice__id=notice.id,
-            alliance__notice__message=notice.message,
-        ) as span:
-            if notice.id not in self._outcomes:
-                outcome = await self._try(queued)
-                if outcome is None:
-                    span.set_attribute("alliance.notice.outcome", "later")
-                    return
-                self._outcomes[notice.id] = outcome
-            outcome = self._outcomes[notice.id]
-            span.set_attribute("alliance.notice.outcome", outcome.type)
-            await self._service.command(lambda uow: commands.close(outcome, uow), queued.cause)
-            del self._outcomes[notice.id]
-            said = outcome.reason if isinstance(outcome, NoticeFailed) else "sent"
-            telemetry.notices.add(1, {"outcome": said})
-            log.info("notice %s: %s", notice.id, said)
+    async def _turn(self) -> bool:
+        now = _now()
+        at_once = self._carrier.at_once
+        ready = self._lanes.ready(now, at_once)
+        self._hands.hand_on()
+        idle = not (self._hands.under_way or self._jobs)
+        if self._outcomes and (idle or self._outcomes.due(now)):
+            self._do("record", self._outcomes.record)
+        if ready < 2 * at_once and now >= self._look_at:
+            self._do("look", self._look)
+        open_now = now >= self._carrier.closed_until
+        if ready and open_now and self._hands.room() >= min(ready, at_once):
+            self._do("start", self._hands.start)
+        running = {*self._jobs.values(), *self._hands.under_way}
+        if running:
+            await asyncio.wait(
+                running, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED
+            )
+            self._collect()
+        elif self._in_hand:
+            await asyncio.sleep(self._patience())
+        if self._in_hand or self._jobs or _now() >= self._look_at:
+            return True
+        self._look_at = 0.0  # whoever wakes us has something for us
+        await self._carrier.rest()
+        return False
 
-    async def _try(self, queued: Queued) -> Outcome | None:
-        """Decide, and let no notice stand in the way of the others: an error is ours to repair,
-        and what it says may hold an address, so only its kind is logged."""
-        try:
-            return await self._decide(queued)
-        except Exception as error:
-            if is_away(error):
-                raise
-            log.error("notice %s can't be sent: %s", queued.notice.id, type(error).__name__)
-            self._later[queued.notice.id] = asyncio.get_running_loop().time() + BROKEN_PAUSE
-            return None
+    def _collect(self) -> None:
+        """Forget what has ended. Raises what went wrong."""
+        done = [task for task in (*self._jobs.values(), *self._hands.under_way) if task.done()]
+        self._jobs = {name: job for name, job in self._jobs.items() if not job.done()}
+        self._hands.under_way = {
+            task: what for task, what in self._hands.under_way.items() if not task.done()
+        }
+        errors = [error for task in done if (error := task.exception())]
+        if errors:
+            raise errors[0]
 
-    async def _decide(self, queued: Queued) -> Outcome | None:
-        """Send it, or say why not; None for later."""
-        notice = queued.notice
-        facts = await store.facts(self._store, notice.about)
-        if facts is None:
-            return self._wait(queued)
-        event = read_event(facts)
-        match_id = getattr(event, "match_id", None)
-        match = await self._match(match_id) if match_id else None
-        if model.superseded(notice, match):
-            return _failed(notice, "superseded", 0)
-        contact = await vault.look_up(self._store, notice.contact_ref)
-        if contact is None:
-            return _failed(notice, "no-address", 0)
-        named = wording.named(event)
-        titles = await store.titles(self._store, named)
-        if not named <= titles.keys() and queued.age < self._settings.facts_patience_seconds:
-            return self._wait(queued)  # the topic they come by is behind
-        letter = Letter(
-            event=event,
-            about=notice.about,
-            time=facts.time,
-            message=notice.message,
-            party=await self._party(event, notice),
-            match_status=match.status if match else "proposed",
+    def _do(self, name: Job, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if name not in self._jobs:
+            self._jobs[name] = asyncio.create_task(work(), name=f"sender: {name}")
+
+    def _patience(self) -> float:
+        """Seconds until there may be something to do without anything having ended."""
+        now = _now()
+        moments = [self._look_at, self._carrier.closed_until, self._lanes.next_at(now) or now]
+        if self._outcomes:
+            moments.append(now + MOMENT)
+        soonest = min((m - now for m in moments if m > now), default=self._poll)
+        return max(min(soonest, self._poll), 0.001)
+
+    async def _look(self) -> None:
+        """Put what is due into the lanes that have room."""
+        now = _now()
+        self._later = {key: at for key, at in self._later.items() if at > now}
+        self._lanes.forget_idle(now)
+        moment = rfc3339(datetime.now(UTC))
+        documents = await store.due(
+            self._store,
+            self._carrier.channel,
+            moment,
+            digests=rfc3339(datetime.now(UTC) - self._grace),
+            not_these=[*self._in_hand, *self._later],
+            not_to=self._lanes.closed_refs(now),
+            limit=PAGE,
         )
-        return await self._send(queued, letter, titles, contact)
+        due = [(_notice(document), document["last_event"]) for document in documents]
+        names = await self._carrier.lanes([notice for notice, _ in due])
+        for (notice, event), name in zip(due, names, strict=True):
+            lane = self._lanes[name]
+            lane.refs.add(notice.to)
+            if notice.id not in self._in_hand and not self._lanes.full(name, now):
+                together = await self._together(notice, event)
+                self._in_hand |= {each.id for each, _ in together}
+                lane.waiting.append(together)
+        self._look_at = now if len(documents) == PAGE else now + self._poll
+        if now >= self._measure_at:
+            self._measure_at = now + MEASURE_SECONDS
+            await self._measure(moment)
 
-    async def _send(
-        self, queued: Queued, letter: Letter, titles: Titles, contact: Contact
-    ) -> Outcome | None:
-        notice = queued.notice
-        subject, text = wording.write(
-            letter,
-            titles,
-            language=contact.language,
-            zone=contact.timezone,
-            name=contact.name_for_greeting,
-        )
-        message = mail.compose(
-            notice_id=notice.id,
-            thread=notice.thread,
-            mail_from=self._settings.mail_from,
-            to=contact.email,
-            subject=subject,
-            text=text,
-            language=contact.language,
-            now=datetime.now(UTC),
-        )
-        before = await self._store[store.ATTEMPTS].find_one({"_id": notice.id})
-        attempts = 1 + (before["failed"] if before else 0)
-        try:
-            await self._mailer.hand_over(message, contact.email)
-        except AddressRefused:
-            return _failed(notice, "address-refused", attempts)
-        except MessageRefused:
-            return _failed(notice, "message-refused", attempts)
-        except NotHandedOver as error:
-            return await self._try_later(queued, error)
-        self._away_pause = 0.0
-        return NoticeSent(
-            notice_id=notice.id,
-            recipient_id=notice.recipient_id,
-            channel=notice.channel,
-            message=notice.message,
-            language=contact.language,
-            message_id=message["Message-ID"],
-            attempts=attempts,
-        )
+    async def _together(self, notice: Notice, event: str) -> Due:
+        """This notice, and those that go in one message with it."""
+        if not notice.digest or notice.not_before is None:
+            return ((notice, event),)
+        documents = await store.together(self._store, notice.to, notice.not_before, TOGETHER)
+        taken = {*self._in_hand, notice.id}
+        others = [(_notice(d), d["last_event"]) for d in documents if d["_id"] not in taken]
+        return ((notice, event), *others)
 
-    async def _try_later(self, queued: Queued, error: NotHandedOver) -> Outcome | None:
-        notice, now = queued.notice, asyncio.get_running_loop().time()
-        tried = await self._store[store.ATTEMPTS].find_one_and_update(
-            {"_id": notice.id},
-            {"$inc": {"failed": 1}},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-        )
-        attempts = int(tried["failed"])
-        telemetry.notices.add(1, {"outcome": "later"})
-        if isinstance(error, ServerAway):
-            if not self._away_pause:
-                log.warning("the mail server is away, notices wait: %s", error)
-            self._away_pause = min(max(self._away_pause * 2, 0.5), LONGEST_AWAY)
-            self._away_until = now + self._away_pause
-        else:
-            log.info("notice %s is tried later: %s", notice.id, error)
-            pause = self._settings.send_retry_seconds * 2.0 ** min(attempts - 1, 20)
-            self._later[notice.id] = now + min(pause, LONGEST_PAUSE)
-        if attempts >= FEWEST_ATTEMPTS and queued.age > self._settings.send_give_up_seconds:
-            return _failed(notice, "gave-up", attempts)
-        return None
+    async def _measure(self, moment: str) -> None:
+        oldest = await store.due(self._store, self._carrier.channel, moment)
+        waited = 0.0
+        if oldest:
+            known = await store.entries(self._store, [oldest[0]["last_event"]])
+            waited = Queued(_notice(oldest[0]), known[oldest[0]["last_event"]]).age
+        telemetry.oldest_notice.set(waited, {"channel": self._carrier.channel})
 
-    def _wait(self, queued: Queued) -> Outcome | None:
-        """Facts are still on their way."""
-        if queued.age > self._settings.send_give_up_seconds:
-            return _failed(queued.notice, "gave-up", 0)
-        self._later[queued.notice.id] = asyncio.get_running_loop().time() + 1.0
-        return None
+    def _put_off(self, notice_id: str, seconds: float) -> None:
+        self._later[notice_id] = _now() + seconds
+        self._in_hand.discard(notice_id)
 
-    async def _match(self, match_id: MatchId) -> model.Match | None:
-        document = await self._store[store.matches.name].find_one({"_id": match_id})
-        return held(store.matches, document).state if document else None
+    def _release(self, notice_ids: set[str]) -> None:
+        self._in_hand -= notice_ids
 
-    async def _party(self, event: Event, notice: Notice) -> model.Party | None:
-        need = await self._store[store.needs.name].find_one({"_id": event.subject}) or {}
-        told = model.audience(event, need.get("donors", ()))
-        return next((t.party for t in told if t.recipient_id == notice.recipient_id), None)
+    async def _finish(self) -> None:
+        """What has begun is finished and recorded, also when we are told to stop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOPPING_SECONDS):
+                await self._hands.take_back()
+                while running := {*self._jobs.values(), *self._hands.under_way}:
+                    await asyncio.wait(running)
+                    self._collect()
+                await self._hands.take_back()
+                while self._outcomes:
+                    await self._outcomes.record()
+        for task in (*self._jobs.values(), *self._hands.under_way):
+            task.cancel()
 
 
 def worker(service: Service) -> Worker:
     """The sender of a service, for its `workers`."""
-    return Sender(service).worker
+    assert isinstance(service.settings, NotifySettings)
+    return Sender(service, ByMail(service.settings, service.store)).worker
 
 
-def _failed(notice: Notice, reason: FailureReason, attempts: int) -> NoticeFailed:
-    return NoticeFailed(
-        notice_id=notice.id,
-        recipient_id=notice.recipient_id,
-        channel=notice.channel,
-        message=notice.message,
-        reason=reason,
-        attempts=attempts,
-    )
+def _notice(document: dict[str, Any]) -> Notice:
+    notice = held(store.notices, document).state
+    assert notice is not None
+    return notice
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

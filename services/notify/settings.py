@@ -2,10 +2,11 @@
 
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from services.notify.unsubscribing import LEAST_KEY
 from shared.settings import Settings
 
 
@@ -14,12 +15,27 @@ class NotifySettings(Settings):
 
     smtp_host: Annotated[str, Field(description="The mail server.")]
     smtp_port: Annotated[int, Field(ge=1, le=65_535, description="Its port.")] = 25
-    smtp_starttls: Annotated[bool, Field(description="Demand STARTTLS.")] = False
+    smtp_tls: Annotated[
+        Literal["none", "starttls", "tls"],
+        Field(description="How the connection is secured; what is asked for is demanded."),
+    ] = "none"
+    smtp_ca_file: Annotated[
+        Path | None, Field(description="CA of the mail server's certificate, if not a usual one.")
+    ] = None
     smtp_username: Annotated[str | None, Field(description="Who we are there.")] = None
     smtp_password_file: Annotated[Path | None, Field(description="Its password, in a file.")] = None
     smtp_timeout_seconds: Annotated[
         float, Field(gt=0, description="How long one answer of the mail server may take.")
     ] = 30.0
+    smtp_connections: Annotated[
+        int, Field(ge=1, le=20, description="Most connections to the mail server at once.")
+    ] = 8
+    domain_connections: Annotated[
+        int, Field(ge=1, description="Most mails at once to the addresses of one mail domain.")
+    ] = 4
+    domain_rate: Annotated[
+        float, Field(gt=0, description="Most mails a second to the addresses of one mail domain.")
+    ] = 20.0
     mail_from: Annotated[str, Field(description="`From` of every message: Name <address>.")] = (
         "Alliance for the Reconstruction of Ukraine <noreply@alliance.example>"
     )
@@ -35,6 +51,51 @@ class NotifySettings(Settings):
         Field(ge=0, description="How long a notice waits for names and titles still on their way."),
     ] = 60.0
 
+    webhooks_allow_loopback: Annotated[
+        bool, Field(description="Webhooks may be on this machine, over http too; for local stacks.")
+    ] = False
+    webhook_timeout_seconds: Annotated[
+        float, Field(gt=0, description="How long one hand-over to a webhook takes at most.")
+    ] = 10.0
+    webhook_retry_seconds: Annotated[
+        float,
+        Field(gt=0, description="Pause before the second attempt; each is four times the last."),
+    ] = 5.0
+    webhook_longest_pause_seconds: Annotated[
+        float, Field(gt=0, description="The longest pause between two attempts.")
+    ] = 8 * 3600.0
+    webhook_give_up_seconds: Annotated[
+        float, Field(gt=0, description="A webhook's notice older than this is tried no more.")
+    ] = 4 * 86_400.0
+    webhook_disable_seconds: Annotated[
+        float, Field(gt=0, description="A webhook that takes nothing for so long is disabled …")
+    ] = 3 * 86_400.0
+    webhook_disable_attempts: Annotated[
+        int, Field(ge=1, description="… when so many attempts failed in a row, too.")
+    ] = 10
+    webhooks_at_once: Annotated[
+        int, Field(ge=1, description="Most webhooks that are spoken to at the same time.")
+    ] = 20
+    public_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[!#-;=?-~]+$",
+            description="Where people see needs and matches, and unsubscribe: links in mails lead "
+            "below it; absent: no links.",
+        ),
+    ] = None
+    link_keys_file: Annotated[
+        Path | None,
+        Field(
+            description="Keys that links in mails are signed with, one a line, of 32 bytes or more;"
+            " the first signs, all are good. Absent: no links."
+        ),
+    ] = None
+    digest_grace_seconds: Annotated[
+        float,
+        Field(ge=0, description="How long after its hour a digest waits for what is being queued."),
+    ] = 60.0
+
     @field_validator("mail_from")
     @classmethod
     def _has_an_address(cls, given: str) -> str:
@@ -42,7 +103,29 @@ class NotifySettings(Settings):
             raise ValueError("must be one line with an address: Name <address@host>")
         return given
 
+    @field_validator("link_keys_file")
+    @classmethod
+    def _has_good_keys(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            _link_keys(file)
+        return file
+
+    @property
+    def link_keys(self) -> list[bytes]:
+        """Read anew each time, so that a key can be added while we run."""
+        return _link_keys(self.link_keys_file) if self.link_keys_file else []
+
     @property
     def smtp_password(self) -> str | None:
         """Read anew each time, so that it can be changed while we run."""
         return self.smtp_password_file.read_text().strip() if self.smtp_password_file else None
+
+
+def _link_keys(file: Path) -> list[bytes]:
+    try:
+        keys = file.read_bytes().split()
+    except OSError as error:
+        raise ValueError(f"can't be read: {error.strerror}") from None
+    if not keys or min(map(len, keys)) < LEAST_KEY:
+        raise ValueError(f"must hold keys of {LEAST_KEY} bytes or more, one a line")
+    return keys

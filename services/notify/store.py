@@ -1,41 +1,119 @@
 """Collections of notify, which event changes which document, and what is beside the log."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from pymongo import IndexModel
 
-from services.notify import model
-from services.notify.model import Match, Need, Notice, Pledge, Recipient
+from services.notify import attempts, model
+from services.notify.attempts import ATTEMPTS
+from services.notify.model import Match, Need, Notice, Partnership, Pledge, Recipient
+from services.notify.preferences import Preferences
+from services.notify.preferences import evolve as evolve_preferences
+from services.notify.webhooks.attempts import DELIVERIES, INDEXES
+from services.notify.webhooks.endpoints import ENDPOINTS
+from services.notify.webhooks.model import Webhook, evolve_webhook
 from shared.events.envelope import Envelope
+from shared.events.ids import MemberId
 from shared.events.matching import (
     MatchAgreed,
     MatchDeclined,
     MatchLapsed,
     MatchProposed,
     MatchReleased,
+    PledgeExpired,
     PledgeMade,
+    PledgeWithdrawn,
 )
-from shared.events.members import MemberApplied
-from shared.events.notify import NoticeFailed, NoticeQueued, NoticeSent
-from shared.events.projects import NeedPosted, ProjectStarted
-from shared.log import Folded, Records
+from shared.events.members import (
+    MemberAdmitted,
+    MemberApplied,
+    MemberRejected,
+    PartnershipConfirmed,
+    PartnershipDeclared,
+    PartnershipEnded,
+)
+from shared.events.notify import (
+    NoticeFailed,
+    NoticeQueued,
+    NoticeRequeued,
+    NoticeSent,
+    NoticeWithheld,
+    PreferencesChanged,
+    WebhookDisabled,
+    WebhookEnabled,
+    WebhookRegistered,
+    WebhookRemoved,
+    WebhookSecretRotated,
+)
+from shared.events.projects import (
+    NeedPosted,
+    NeedWithdrawn,
+    ProjectCancelled,
+    ProjectCompleted,
+    ProjectStarted,
+)
+from shared.events.registry import Event
+from shared.log import LOG, Folded, Records, State, envelope, held
 from shared.mongo import Session, Store
 
 notices = Folded(
     "notices",
     Notice,
     model.evolve_notice,
-    {NoticeQueued: "notice_id", NoticeSent: "notice_id", NoticeFailed: "notice_id"},
-    [IndexModel([("status", 1), ("last_event", 1)]), IndexModel([("recipient_id", 1), ("_id", 1)])],
+    dict.fromkeys(
+        (NoticeQueued, NoticeWithheld, NoticeSent, NoticeFailed, NoticeRequeued), "notice_id"
+    ),
+    [
+        IndexModel([("status", 1), ("not_before", 1), ("last_event", 1)]),
+        IndexModel([("recipient_id", 1), ("_id", 1)]),
+        IndexModel(
+            [("contact_ref", 1), ("not_before", 1)],
+            name="digests",
+            partialFilterExpression={"digest": True},
+        ),
+        IndexModel(
+            [("webhook_id", 1), ("last_event", 1)],
+            name="queued for a webhook",
+            partialFilterExpression={"status": "queued", "channel": "webhook"},
+        ),
+    ],
 )
 
-recipients = Folded("recipients", Recipient, model.evolve_recipient, {MemberApplied: "member_id"})
+preferences = Folded(
+    "preferences", Preferences, evolve_preferences, {PreferencesChanged: "member_id"}
+)
 
-needs = Folded("needs", Need, model.evolve_need, {NeedPosted: "need_id", ProjectStarted: "need_id"})
+recipients = Folded(
+    "recipients",
+    Recipient,
+    model.evolve_recipient,
+    dict.fromkeys((MemberApplied, MemberAdmitted, MemberRejected), "member_id"),
+)
 
-pledges = Folded("pledges", Pledge, model.evolve_pledge, {PledgeMade: "pledge_id"})
+partnerships = Folded(
+    "partnerships",
+    Partnership,
+    model.evolve_partnership,
+    dict.fromkeys((PartnershipDeclared, PartnershipConfirmed, PartnershipEnded), "partnership_id"),
+)
+
+needs = Folded(
+    "needs",
+    Need,
+    model.evolve_need,
+    dict.fromkeys(
+        (NeedPosted, ProjectStarted, NeedWithdrawn, ProjectCancelled, ProjectCompleted), "need_id"
+    ),
+)
+
+pledges = Folded(
+    "pledges",
+    Pledge,
+    model.evolve_pledge,
+    dict.fromkeys((PledgeMade, PledgeWithdrawn, PledgeExpired), "pledge_id"),
+)
 
 matches = Folded(
     "matches",
@@ -53,17 +131,36 @@ FACTS = "facts"
 AWAITED = "awaited"
 """What is to be told to a member whose application has not been read yet, by the member's id."""
 
-ATTEMPTS = "attempts"
-"""How often a notice that is still queued was tried, and failed for the time being."""
+webhooks = Folded(
+    "webhooks",
+    Webhook,
+    evolve_webhook,
+    dict.fromkeys(
+        (
+            WebhookRegistered,
+            WebhookDisabled,
+            WebhookEnabled,
+            WebhookRemoved,
+            WebhookSecretRotated,
+        ),
+        "webhook_id",
+    ),
+    [IndexModel([("member_id", 1), ("_id", 1)])],
+    begins=(WebhookRegistered,),
+)
 
 RECORDS = Records(
     "notify",
     notices,
     recipients,
+    partnerships,
     needs,
     pledges,
     matches,
-    plain=("contacts", FACTS, AWAITED, ATTEMPTS),
+    preferences,
+    webhooks,
+    plain=("contacts", FACTS, AWAITED, ATTEMPTS, ENDPOINTS, DELIVERIES),
+    plain_indexes={ATTEMPTS: attempts.INDEXES, DELIVERIES: INDEXES},
 )
 
 Document = dict[str, Any]
@@ -75,10 +172,14 @@ async def keep_facts(store: Store, session: Session, event: Envelope) -> None:
     await store[FACTS].replace_one({"_id": event.id}, entry, upsert=True, session=session)
 
 
-async def facts(store: Store, about: str) -> Envelope | None:
-    """The event that a notice tells of."""
-    found = await store[FACTS].find_one({"_id": about}, {"_id": 0})
-    return Envelope(**found) if found else None
+async def facts(store: Store, about: Iterable[str]) -> dict[str, Envelope]:
+    """The events that notices tell of, by id, as far as they are known: others', and of our own
+    log."""
+    ids = list(about)
+    found = store[FACTS].find({"_id": {"$in": ids}})
+    known = {d.pop("_id"): Envelope(**d) for d in await found.to_list(None)}
+    left = [each for each in ids if each not in known]
+    return known | await entries(store, left) if left else known
 
 
 async def await_member(store: Store, session: Session, member: str, waiting: Document) -> None:
@@ -100,10 +201,87 @@ async def awaited(store: Store, session: Session, member: str) -> list[Document]
     return list(found["waiting"]) if found else []
 
 
-async def queued(store: Store, not_these: Iterable[str], limit: int) -> list[Document]:
-    """The documents of queued notices, first queued first."""
-    query = {"status": "queued", "_id": {"$nin": list(not_these)}}
+async def due(
+    store: Store,
+    channel: str,
+    now: str,
+    *,
+    digests: str | None = None,
+    not_these: Iterable[str] = (),
+    not_to: Iterable[str] = (),
+    limit: int = 1,
+) -> list[Document]:
+    """The documents of queued notices that may be sent at this moment, first queued first; those
+    that had to wait for their time come after, of digests' those that were due at `digests`.
+
+    `not_these` are notices, `not_to` contacts.
+    """
+    query: Document = {"status": "queued", "channel": channel}
+    if these := list(not_these):
+        query["_id"] = {"$nin": these}
+    if contacts := list(not_to):
+        query["contact_ref"] = {"$nin": contacts}
+    ripe = [{"digest": False}, {"not_before": {"$lte": digests or now}}]
+    found: list[Document] = []
+    for when in ({"not_before": None}, {"not_before": {"$gt": "", "$lte": now}, "$or": ripe}):
+        if left := limit - len(found):
+            cursor = store[notices.name].find(query | when)
+            cursor = cursor.sort([("not_before", 1), ("last_event", 1)]).limit(left)
+            found += await cursor.to_list(None)
+    return found
+
+
+async def together(store: Store, contact_ref: str, not_before: str, limit: int) -> list[Document]:
+    """The documents of all queued notices of a digest: to one contact, and due at one moment."""
+    query: Document = {"contact_ref": contact_ref, "not_before": not_before, "digest": True}
+    query["status"] = "queued"
     return await store[notices.name].find(query).sort("last_event", 1).limit(limit).to_list(None)
+
+
+async def sent_of_digest(store: Store, contact_ref: str, not_before: str) -> int:
+    """How many notices of a digest have been sent; more than none where it has several parts."""
+    query = {"contact_ref": contact_ref, "not_before": not_before, "digest": True}
+    return await store[notices.name].count_documents(query | {"status": "sent"})
+
+
+async def entries(store: Store, ids: Iterable[str]) -> dict[str, Envelope]:
+    """Events of our own log, by id."""
+    found = store[LOG].find({"_id": {"$in": list(ids)}})
+    return {d["_id"]: envelope(RECORDS.service, d) for d in await found.to_list(None)}
+
+
+async def standing(store: Store, events: Mapping[str, Event]) -> dict[str, list[State]]:
+    """How what each event tells of stands at this moment, as far as it is known; by their keys."""
+    places: tuple[tuple[Folded[Any], str], ...] = (
+        (matches, "match_id"),
+        (pledges, "pledge_id"),
+        (needs, "need_id"),
+        (partnerships, "partnership_id"),
+        (recipients, "member_id"),
+    )
+    found: dict[str, list[State]] = {key: [] for key in events}
+    for folded, name in places:
+        wanted = {key: str(named) for key, e in events.items() if (named := getattr(e, name, None))}
+        query = {"_id": {"$in": sorted(set(wanted.values()))}}
+        documents = await store[folded.name].find(query).to_list(None) if wanted else []
+        states = {d["_id"]: held(folded, d).state for d in documents}
+        for key, named in wanted.items():
+            if state := states.get(named):
+                found[key].append(state)
+    return found
+
+
+async def preferences_of(store: Store, members: Iterable[str]) -> dict[str, Preferences]:
+    """What members have set, by the member's id, as far as they have."""
+    found = store[preferences.name].find({"_id": {"$in": list(members)}})
+    documents = await found.to_list(None)
+    return {d["_id"]: state for d in documents if (state := held(preferences, d).state)}
+
+
+async def donors(store: Store, need_ids: Iterable[str]) -> dict[str, tuple[MemberId, ...]]:
+    """The donors of needs' projects, by the need's id."""
+    found = store[needs.name].find({"_id": {"$in": list(need_ids)}}, {"donors": 1})
+    return {d["_id"]: tuple(d.get("donors", ())) for d in await found.to_list(None)}
 
 
 async def titles(store: Store, ids: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -114,3 +292,23 @@ async def titles(store: Store, ids: Iterable[str]) -> dict[str, dict[str, str]]:
         async for document in store[collection.name].find(wanted, {field: 1}):
             found[document["_id"]] = document[field]
     return found
+
+
+async def with_queued_notices(
+    store: Store, not_these: Iterable[str] = (), message: str | None = None
+) -> list[str]:
+    """The ids of webhooks for which notices are queued, of one message or of any."""
+    query: Document = {"status": "queued", "channel": "webhook"}
+    query |= {"message": message, "_id": {"$nin": list(not_these)}} if message else {}
+    found: list[str] = await store[notices.name].distinct("webhook_id", query)
+    return found
+
+
+async def queued_for(
+    store: Store, webhook_id: str, not_these: Iterable[str], limit: int, message: str | None = None
+) -> list[Document]:
+    """The documents of notices that are queued for a webhook, first queued first."""
+    query: Document = {"status": "queued", "channel": "webhook", "webhook_id": webhook_id}
+    query |= {"message": message} if message else {}
+    query["_id"] = {"$nin": list(not_these)}
+    return await store[notices.name].find(query).sort("last_event", 1).limit(limit).to_list(None)

@@ -1,5 +1,6 @@
 """The vault: where people are reached. In no log and no event, so that erasing is erasing."""
 
+from collections.abc import Iterable
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.errors import InvalidInput
 from shared.events.facts import Line1
 from shared.mongo import Session, Store
+
+DEFAULT_ZONE = "Europe/Kyiv"
 
 CONTACTS = "contacts"
 """`{_id: contact_ref, email, name_for_greeting, language, timezone}`; folded from nothing."""
@@ -56,7 +59,15 @@ async def erase(store: Store, session: Session, ref: str) -> None:
     await store[CONTACTS].delete_one({"_id": ref}, session=session)
 
 
-async def look_up(store: Store, ref: str) -> Contact | None:
-    """The address behind a reference, at this moment."""
-    found = await store[CONTACTS].find_one({"_id": ref}, {"_id": 0})
-    return Contact.model_validate(found) if found else None
+async def look_up(
+    store: Store, refs: Iterable[str], session: Session | None = None
+) -> dict[str, Contact]:
+    """The addresses behind references, at this moment, as far as there are any."""
+    found = store[CONTACTS].find({"_id": {"$in": list(refs)}}, session=session)
+    return {d.pop("_id"): Contact.model_validate(d) for d in await found.to_list(None)}
+
+
+async def domains(store: Store, refs: Iterable[str]) -> dict[str, str]:
+    """The mail domains of contacts, by reference."""
+    found = store[CONTACTS].find({"_id": {"$in": list(refs)}}, {"email": 1})
+    return {d["_id"]: str(d["email"]).rpartition("@")[2].lower() for d in await found.to_list(None)}

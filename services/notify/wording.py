@@ -1,33 +1,54 @@
-"""An event in words: names, amounts, dates and codes in the language of who reads; pure."""
+"""What a notice says, as a subject, a text and an HTML page; pure.
 
-import re
-import unicodedata
-from collections.abc import Iterator, Mapping
+The words are in messages/ and translations/, the layout in templates/ (Jinja2). A template is read
+from there only: what a member wrote is a value, put in once, and escaped in HTML.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
-from zoneinfo import ZoneInfo
+from functools import cache
+from string import Formatter
+from typing import Any, NamedTuple
 
-from services.notify.english import ENGLISH
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from services.notify import model
+from services.notify.messages import MESSAGES, TO_DO, WHY, Message
 from services.notify.model import Party
-from services.notify.templates import Speech
-from services.notify.ukrainian import UKRAINIAN
-from shared.events.facts import FundingLine, GoodsLine, Money, Quantity, ServicesLine
-from shared.events.ids import Id, MemberId, NeedId, PledgeId
-from shared.events.matching import LostLine
-from shared.events.projects import ScopeChange
-from shared.events.registry import Event, Fact
+from services.notify.plain import NAME_LIMIT, TEXT_LIMIT, cut, one_line, safe
+from services.notify.saying import DEFAULT_LANGUAGE, Said, Titles, Voice, named
+from services.notify.speech import Speech, speech
+from shared.events.matching import MatchReleased
+from shared.events.projects import NeedAmended
+from shared.events.registry import Event
 
-SPEECH: dict[str, Speech] = {"en": ENGLISH, "uk": UKRAINIAN}
-DEFAULT_LANGUAGE = "en"
-SUBJECT_LIMIT = 200
+__all__ = [
+    "DEFAULT_LANGUAGE",
+    "Letter",
+    "Titles",
+    "Written",
+    "digest",
+    "named",
+    "operation",
+    "verification",
+    "words",
+    "write",
+]
 
-_CODED = {"status", "status_before", "finding", "cause", "was", "urgency", "accepted"}
-_DATES = {"date", "start_date", "end_date", "planned_end_date", "valid_until"}
-_MOMENTS = {"lapses_at"}
+PLACES = (
+    ("match_id", "matches"),
+    ("need_id", "needs"),
+    ("pledge_id", "pledges"),
+    ("partnership_id", "partnerships"),
+    ("webhook_id", "webhooks"),
+    ("member_id", "members"),
+)
+"""Where under `public_url` an event's thing is shown: by the first of these that it names."""
 
-Titles = Mapping[str, Mapping[str, str]]
-"""Names of members and titles of needs and pledges, each in its languages, by id."""
+ENDS_NEED = ("need-withdrawn", "project-completed", "project-cancelled")
+
+SHORT = 80
+"""Characters of one value in a subject."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,24 +63,54 @@ class Letter:
     match_status: str = "proposed"
 
 
-def named(event: Event) -> set[str]:
-    """The ids of all that an event names and that has a name or a title."""
-    return {
-        str(value)
-        for _, value in event
-        for value in _leaves(value)
-        if isinstance(value, MemberId | NeedId | PledgeId)
-    }
+class Written(NamedTuple):
+    """A mail's subject, its text, and the same as HTML."""
+
+    subject: str
+    text: str
+    html: str
 
 
-def words(
-    letter: Letter, language: str, titles: Titles, zone: str = "UTC"
-) -> dict[str, str | None]:
+class Item(NamedTuple):
+    """One message in words; `link` is where the thing it tells of is shown, `time` when."""
+
+    subject: str
+    opening: list[str]
+    facts: list[tuple[str, str | tuple[str, ...]]]
+    closing: list[str]
+    button: str | None = None
+    link: str | None = None
+    time: str | None = None
+
+
+class Group(NamedTuple):
+    """The news about one need, pledge, partnership or member."""
+
+    title: str
+    items: list[Item]
+
+
+_LAYOUTS = Environment(
+    loader=PackageLoader("services.notify"),
+    autoescape=lambda name: bool(name and name.endswith(".html")),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+
+
+def words(letter: Letter, language: str, titles: Titles, zone: str = "UTC") -> dict[str, Said]:
     """The fields of a letter's event in words, by name without `_id`; None for an absent one."""
-    voice = _Voice(SPEECH[language], language, titles, zone)
-    found = {name.removesuffix("_id"): voice.say(name, value) for name, value in letter.event}
+    said, event = speech(language), letter.event
+    voice = Voice(said, titles, zone)
+    found = {name.removesuffix("_id"): voice.say(name, value) for name, value in event}
     if letter.message == "match-proposed":
-        found["to_do"] = SPEECH[language].to_do[letter.match_status]
+        found["to_do"] = said.say(TO_DO[letter.match_status])
+    if isinstance(event, NeedAmended):
+        found["to_do"] = said.say(TO_DO["amended"]) if event.lines else None
+    ends = isinstance(event, MatchReleased) and event.cause in ENDS_NEED
+    found["reopened"] = None if ends else found.get("covers")
     return found
 
 
@@ -70,126 +121,185 @@ def write(
     language: str = DEFAULT_LANGUAGE,
     zone: str = "UTC",
     name: str | None = None,
-) -> tuple[str, str]:
-    """A letter's subject and its text."""
-    speech = SPEECH[language]
-    template = speech.messages[letter.message]
-    found = words(letter, language, titles, zone)
-    greeting = speech.greeting_by_name.format(name=name) if name else speech.greeting
-    said = [line.format_map(found) for line in template.lines if _all_given(line, found)]
-    why = [speech.why[letter.party]] if letter.party else []
-    footer = speech.footer.format(when=moment(letter.time, zone), about=letter.about)
-    text = "\n\n".join([greeting, *said, "\n".join(["--", *why, footer])])
-    return one_line(template.subject.format_map(found)), _safe(text) + "\n"
+    public_url: str | None = None,
+    unsubscribe_url: str | None = None,
+) -> Written:
+    """A letter as a mail, in the recipient's language and zone.
+
+    `public_url` is what links lead to (without it there are none), `unsubscribe_url` a page where
+    the recipient ends this kind of notices.
+    """
+    said = speech(language)
+    item = _item(letter, titles, said, zone, public_url)
+    footer = [said.say(WHY[letter.party])] if letter.party else []
+    recorded = said.say("Recorded {when} as event {about}.")
+    footer.append(
+        recorded.format(when=said.moment(letter.time, zone), about=one_line(letter.about))
+    )
+    return _rendered("letter", said, name, footer, unsubscribe_url, item=item)
 
 
-def moment(time: str, zone: str) -> str:
-    """A moment in the reader's zone, which is named, with its offset from UTC."""
-    local = datetime.fromisoformat(time).astimezone(ZoneInfo(zone))
-    offset = local.strftime("%z")
-    return f"{local:%Y-%m-%d %H:%M} (UTC{offset[:3]}:{offset[3:5]}, {zone})"
+def digest(
+    letters: Sequence[Letter],
+    titles: Titles,
+    *,
+    language: str = DEFAULT_LANGUAGE,
+    zone: str = "UTC",
+    name: str | None = None,
+    public_url: str | None = None,
+    unsubscribe_url: str | None = None,
+) -> Written:
+    """One mail for many letters: each once, by what they are about, in the order they are given."""
+    said = speech(language)
+    groups: dict[str, Group] = {}
+    for letter in letters:
+        item = _item(letter, titles, said, zone, public_url)
+        heading = _heading(letter.event, Voice(said, titles, zone))
+        group = groups.setdefault(model.thread(letter.event), Group(heading, []))
+        group.items.append(item)
+    subject = said.count(
+        "{count} piece of news from the Alliance",
+        "{count} pieces of news from the Alliance",
+        len(letters),
+    )
+    footer = [said.say("You get this because you asked for such news gathered in one mail.")]
+    found = {"subject": subject, "groups": list(groups.values())}
+    return _rendered("digest", said, name, footer, unsubscribe_url, **found)
 
 
-def one_line(text: str) -> str:
-    """Text that is safe in a header: one line, no control or direction character, not endless."""
-    line = " ".join(_safe(text).split())
-    return line if len(line) <= SUBJECT_LIMIT else line[: SUBJECT_LIMIT - 1] + "…"
+def verification(
+    url: str,
+    language: str = DEFAULT_LANGUAGE,
+    *,
+    name: str | None = None,
+    valid_until: str | None = None,
+    zone: str = "UTC",
+) -> Written:
+    """The mail by which whoever reads an address confirms it; `valid_until` is a moment."""
+    said = speech(language)
+    found = {"valid_until": said.moment(valid_until, zone) if valid_until else None}
+    item = _spoken("verification", found, said, link=url)
+    return _rendered("letter", said, name, [], None, item=item)
 
 
-def _safe(text: str) -> str:
-    """Without what could end a header, hide or reorder text: line feeds stay, as line feeds."""
-    text = "\n".join(text.splitlines())
-    return "".join(
-        c
-        for c in text
-        if c == "\n"
-        or not (
-            unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")
-            or "\u202a" <= c <= "\u202e"
-            or "\u2066" <= c <= "\u2069"
-        )
+def operation(
+    message: str,
+    facts: Mapping[str, Any],
+    titles: Titles | None = None,
+    *,
+    language: str = DEFAULT_LANGUAGE,
+    zone: str = "UTC",
+    name: str | None = None,
+) -> Written:
+    """A message of messages/operations.py, to an operator or the owner of a webhook.
+
+    `facts` are its placeholders' values: ids, codes, text or numbers; those without one are None.
+    """
+    said = speech(language)
+    voice = Voice(said, titles or {}, zone)
+    asked = {field for text in _texts(MESSAGES[message]) for field in _fields(text)}
+    found = {field: voice.say(field, facts.get(field)) for field in asked}
+    if (reason := facts.get("reason")) is not None:
+        found["reason"] = voice.code(str(reason))
+    return _rendered("letter", said, name, [], None, item=_spoken(message, found, said))
+
+
+def _item(letter: Letter, titles: Titles, said: Speech, zone: str, public_url: str | None) -> Item:
+    found = words(letter, said.language, titles, zone)
+    link = _link(letter.event, public_url) if public_url else None
+    time = said.moment(letter.time, zone)
+    return _spoken(letter.message, found, said, link=link, time=time)
+
+
+def _spoken(
+    message: str,
+    found: Mapping[str, Said],
+    said: Speech,
+    *,
+    link: str | None = None,
+    time: str | None = None,
+) -> Item:
+    form = MESSAGES[message]
+
+    def say(texts: Sequence[str]) -> list[str]:
+        return [said.say(text, message).format_map(found) for text in texts if _given(text, found)]
+
+    facts = [
+        (said.say(label, message), _value(value, found))
+        for label, value in form.facts
+        if _given(value, found)
+    ]
+    short = {
+        field: cut(value, SHORT) for field, value in found.items() if isinstance(value, str)
+    } | {"to_do": ""}
+    return Item(
+        one_line(said.say(form.subject, message).format_map(short)),
+        say(form.opening),
+        facts,
+        say(form.closing),
+        said.say(form.button, message) if form.button else None,
+        link,
+        time,
     )
 
 
-def _all_given(line: str, found: Mapping[str, str | None]) -> bool:
-    return all(found[name] is not None for name in re.findall(r"{(\w+)}", line))
+def _rendered(
+    layout: str,
+    said: Speech,
+    name: str | None,
+    footer: Sequence[str],
+    unsubscribe_url: str | None,
+    **values: Any,
+) -> Written:
+    subject = values.get("subject") or values["item"].subject
+    greeting = said.say("Dear {name},").format(name=one_line(name, NAME_LIMIT)) if name else None
+    asked = {
+        "language": said.language,
+        "subject": subject,
+        "alliance": said.say("Alliance for the Reconstruction of Ukraine"),
+        "greeting": greeting or said.say("Dear colleagues,"),
+        "footer": [*footer, said.say("Nobody reads answers to this address.")],
+        "unsubscribe": said.say("Get no more notices of this kind"),
+        "unsubscribe_url": unsubscribe_url,
+        **values,
+    }
+    text = _LAYOUTS.get_template(f"{layout}.txt").render(asked)
+    html = _LAYOUTS.get_template(f"{layout}.html").render(asked)
+    return Written(subject, safe(text).strip() + "\n", html)
 
 
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, tuple):
-        for part in value:
-            yield from _leaves(part)
-    elif isinstance(value, Fact):
-        for _, part in value:
-            yield from _leaves(part)
-    else:
-        yield value
+def _heading(event: Event, voice: Voice) -> str:
+    for field in ("need_id", "pledge_id"):
+        if found := getattr(event, field, None):
+            return voice.name(found)
+    sides = [getattr(event, field, None) for field in ("ukrainian_id", "partner_id")]
+    if all(sides):
+        return " – ".join(voice.name(str(side)) for side in sides)
+    return voice.name(event.subject)
 
 
-@dataclass(frozen=True)
-class _Voice:
-    """One language's way to say a value."""
-
-    speech: Speech
-    language: str
-    titles: Titles
-    zone: str
-
-    def say(self, name: str, value: Any) -> str | None:
-        if value is None or value == ():
-            return None
-        if name in _DATES:
-            return self._date(value)
-        if name in _MOMENTS:
-            return moment(value, self.zone)
-        if name in _CODED:
-            codes = value if isinstance(value, tuple) else (value,)
-            return ", ".join(self._code(str(code)) for code in codes)
-        if name == "lines":
-            return "".join(f"\n  • {self._one(item)}" for item in value)
-        if isinstance(value, tuple):
-            return ", ".join(self._one(item) for item in value)
-        return self._one(value)
-
-    def _one(self, value: Any) -> str:
-        match value:
-            case Id():
-                return self._local(self.titles.get(value, {"en": value}))
-            case dict():
-                return self._local(value)
-            case Money():
-                amount = f"{value.amount:,f}".replace(",", "\0").replace(".", self.speech.decimals)
-                return self.speech.money.format(
-                    amount=amount.replace("\0", self.speech.thousands), currency=value.currency
-                )
-            case Quantity():
-                number = f"{value.quantity:,}".replace(",", self.speech.thousands)
-                return f"{number} {self.speech.units.get(value.unit, value.unit)}"
-            case FundingLine():
-                return _joined(self._one(value.amount), value.purpose)
-            case GoodsLine() | ServicesLine():
-                return _joined(self._one(value.amount), value.category, value.purpose)
-            case LostLine():
-                return f"{self._one(value.need_id)}: {self._code(value.reason)}"
-            case ScopeChange():
-                return f"{value.planned} → {value.final} ({value.reason})"
-        return "\n  ".join(str(value).splitlines())
-
-    def _code(self, code: str) -> str:
-        return self.speech.codes.get(code, code)
-
-    def _local(self, text: Mapping[str, str]) -> str:
-        found = text.get(self.language) or text.get(DEFAULT_LANGUAGE)
-        return found or next(iter(text.values()))
-
-    def _date(self, text: str) -> str:
-        try:
-            day = date.fromisoformat(text)
-        except ValueError:
-            return text
-        month = self.speech.months[day.month - 1]
-        return self.speech.date.format(day=day.day, month=month, year=day.year)
+def _link(event: Event, public_url: str) -> str | None:
+    for field, place in PLACES:
+        if found := getattr(event, field, None):
+            return f"{public_url.rstrip('/')}/{place}/{found}"
+    return None
 
 
-def _joined(*parts: str | None) -> str:
-    return ", ".join(part for part in parts if part)
+def _value(template: str, found: Mapping[str, Said]) -> str | tuple[str, ...]:
+    alone = found.get(template[1:-1])
+    if isinstance(alone, tuple):
+        return alone
+    return cut(template.format_map(found), TEXT_LIMIT)
+
+
+def _given(text: str, found: Mapping[str, Said]) -> bool:
+    return all(found.get(name) is not None for name in _fields(text))
+
+
+@cache
+def _fields(text: str) -> tuple[str, ...]:
+    return tuple(name for _, name, _, _ in Formatter().parse(text) if name)
+
+
+def _texts(form: Message) -> list[str]:
+    return [form.subject, *form.opening, *form.closing, *(value for _, value in form.facts)]

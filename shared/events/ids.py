@@ -96,6 +96,12 @@ class NoticeId(Id):
     __slots__ = ()
 
 
+class WebhookId(Id):
+    """Identifies a webhook."""
+
+    __slots__ = ()
+
+
 class CredentialId(Id):
     """Identifies a credential: the client_id of OAuth 2.0."""
 

@@ -4,19 +4,84 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared.events.facts import Language
-from shared.events.ids import ContactRef, MemberId, NoticeId
-from shared.events.registry import Event
+from shared.events.facts import Language, Moment, Text
+from shared.events.ids import ContactRef, MemberId, NoticeId, WebhookId
+from shared.events.registry import Event, Fact
 
-Channel = Literal["email"]
-FailureReason = Literal["no-address", "address-refused", "message-refused", "superseded", "gave-up"]
+Channel = Literal["email", "webhook"]
+FailureReason = Literal[
+    "no-address",
+    "address-refused",
+    "message-refused",
+    "superseded",
+    "unwanted",
+    "gave-up",
+    "webhook-closed",
+]
+
+Kind = Literal["membership", "partnerships", "needs", "projects", "matches", "operations"]
+"""What messages are gathered under, for preferences and webhooks."""
+
+DisabledCause = Literal["gone", "failing"]
+"""Why a webhook is disabled: its server answered 410, or has taken nothing for long."""
+
+Timing = Literal["immediate", "daily", "weekly", "off"]
+"""When mail of a kind goes out: at once, in a digest of a day or of a week, or never."""
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+LocalTime = Annotated[
+    str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"), Field(examples=["22:00"])
+]
+"""A time of day in its reader's zone, HH:MM."""
+
+
+class Timings(Fact):
+    """When a member wants mail of each kind."""
+
+    membership: Timing = "immediate"
+    partnerships: Timing = "immediate"
+    needs: Timing = "immediate"
+    projects: Timing = "immediate"
+    matches: Timing = "immediate"
+    operations: Timing = "immediate"
+
+
+class QuietHours(Fact):
+    """The part of each day in which only what is urgent is mailed; it may pass midnight."""
+
+    begin: LocalTime
+    end: LocalTime
 
 
 class NoticeQueued(Event, type="notice-queued", version=1, owner="notify", subject="notice_id"):
     """It was decided to tell one recipient about one event. Subject: the notice's id.
 
     No text and no address: `message` names the template, `about` the event it tells of.
+    `contact_ref` is where mail goes, `webhook_id` where a webhook's notice goes.
+    `not_before` is when it may be sent at the earliest, absent for at once; with `digest`, in one
+    mail with all that is due to the recipient then. `repeats` is the notice that an operator had
+    sent again, and why.
     """
+
+    notice_id: NoticeId
+    recipient_id: MemberId
+    contact_ref: ContactRef | None = None
+    webhook_id: WebhookId | None = None
+    channel: Channel
+    message: str
+    about: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    about_type: str
+    thread: str
+    not_before: Moment | None = None
+    digest: bool = False
+    repeats: NoticeId | None = None
+    repeated_because: Text | None = None
+
+
+class NoticeWithheld(Event, type="notice-withheld", version=1, owner="notify", subject="notice_id"):
+    """An event concerns a recipient that wants no mail of its kind: none is sent, and its feed
+    has it. Subject: the notice's id."""
 
     notice_id: NoticeId
     recipient_id: MemberId
@@ -29,15 +94,21 @@ class NoticeQueued(Event, type="notice-queued", version=1, owner="notify", subje
 
 
 class NoticeSent(Event, type="notice-sent", version=1, owner="notify", subject="notice_id"):
-    """The mail server took the message. Subject: the notice's id."""
+    """The mail server, or the webhook's, took the message. Subject: the notice's id.
+
+    `message_id` is the mail's Message-ID, or the `webhook-id`; what a webhook gets has no language.
+    `uncertain` of the attempts ended without our knowing how: each may have brought the message,
+    too, under the same `message_id`.
+    """
 
     notice_id: NoticeId
     recipient_id: MemberId
     channel: Channel
     message: str
-    language: Language
+    language: Language | None = None
     message_id: str
     attempts: Annotated[int, Field(ge=1)]
+    uncertain: Annotated[int, Field(ge=1)] | None = None
 
 
 class NoticeFailed(Event, type="notice-failed", version=1, owner="notify", subject="notice_id"):
@@ -49,3 +120,75 @@ class NoticeFailed(Event, type="notice-failed", version=1, owner="notify", subje
     message: str
     reason: FailureReason
     attempts: Annotated[int, Field(ge=0)]
+
+
+class NoticeRequeued(Event, type="notice-requeued", version=1, owner="notify", subject="notice_id"):
+    """A notice that was sent or has failed is sent again, since its recipient asked for it, under
+    the id it had. Subject: the notice's id."""
+
+    notice_id: NoticeId
+    recipient_id: MemberId
+    channel: Channel
+    message: str
+
+
+class OfWebhook(Event):
+    """What every event of a webhook names: neither its URL nor its secrets."""
+
+    webhook_id: WebhookId
+    member_id: MemberId
+
+
+class WebhookRegistered(
+    OfWebhook, type="webhook-registered", version=1, owner="notify", subject="webhook_id"
+):
+    """A member is told by a webhook, too, of these kinds or, without any, of all. Subject: the
+    webhook's id."""
+
+    kinds: tuple[Kind, ...] = ()
+
+
+class WebhookDisabled(
+    OfWebhook, type="webhook-disabled", version=1, owner="notify", subject="webhook_id"
+):
+    """A webhook gets nothing more until its owner enables it, and why. Subject: the webhook's
+    id."""
+
+    cause: DisabledCause
+    reason: Text
+
+
+class WebhookEnabled(
+    OfWebhook, type="webhook-enabled", version=1, owner="notify", subject="webhook_id"
+):
+    """A disabled webhook gets notices again. Subject: the webhook's id."""
+
+
+class WebhookRemoved(
+    OfWebhook, type="webhook-removed", version=1, owner="notify", subject="webhook_id"
+):
+    """A webhook is no more; its URL and secrets are erased. Subject: the webhook's id."""
+
+
+class WebhookSecretRotated(
+    OfWebhook, type="webhook-secret-rotated", version=1, owner="notify", subject="webhook_id"
+):
+    """A webhook has a new secret; the one before signs, too, until `old_valid_until`. Subject: the
+    webhook's id."""
+
+    old_valid_until: Moment
+
+
+class PreferencesChanged(
+    Event, type="preferences-changed", version=1, owner="notify", subject="member_id"
+):
+    """A member wants its mail at other times. Subject: the member's id.
+
+    All that it wants, not only what is new. Hours and days are those of its contact's zone.
+    """
+
+    member_id: MemberId
+    timings: Timings
+    digest_hour: Annotated[int, Field(ge=0, le=23)]
+    digest_weekday: Weekday
+    quiet_hours: QuietHours | None = None

@@ -1,12 +1,16 @@
-"""What services say to people in other languages than English: one gettext catalogue each.
+"""What services say to people in other languages than English: gettext catalogues.
 
 `uk.po` holds, for each English template of an error, its Ukrainian one with the same values; for
-what pydantic says, the key is its error type, in the context `pydantic`.
+what pydantic says, the key is its error type, in the context `pydantic`. A service that says more
+has a catalogue of its own.
 """
 
 from functools import cache
+from gettext import GNUTranslations
+from io import BytesIO
 from pathlib import Path
 
+from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 LANGUAGES = ("en", "uk")
@@ -15,9 +19,20 @@ HERE = Path(__file__).parent
 
 def translate(template: str, language: str, context: str | None = None) -> str:
     """A template in a language; the template itself where there is none."""
-    if language == "en":
+    if language == "en" or not template:
         return template
-    return _catalogue(language).get((context, template), template)
+    words = catalogue(HERE / f"{language}.po")
+    return words.pgettext(context, template) if context else words.gettext(template)
+
+
+@cache
+def catalogue(file: Path) -> GNUTranslations:
+    """A `.po` file, compiled in memory: plural forms and contexts as GNU gettext has them."""
+    compiled = BytesIO()
+    with file.open("rb") as text:
+        write_mo(compiled, read_po(text))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
 
 
 def preferred(accept_language: str) -> str:
@@ -34,13 +49,3 @@ def preferred(accept_language: str) -> str:
         if language in LANGUAGES and weight > best_weight:
             best, best_weight = language, weight
     return best
-
-
-@cache
-def _catalogue(language: str) -> dict[tuple[str | None, str], str]:
-    with (HERE / f"{language}.po").open("rb") as file:
-        return {
-            (message.context, str(message.id)): str(message.string)
-            for message in read_po(file)
-            if message.id and message.string
-        }

@@ -129,7 +129,9 @@ class Acting:
         await self.done(endorser, "members", f"/members/{member_id}/endorsements", reason)
         return member_id
 
-    async def apply(self, who: str, side: str, place: str = IRPIN) -> str:
+    async def apply(
+        self, who: str, side: str, place: str = IRPIN, contact_ref: str | None = None
+    ) -> str:
         """A body applies; its id."""
         body: Json = {
             "side": side,
@@ -142,6 +144,8 @@ class Acting:
         }
         if side == "ukraine":
             body["territory"] = place
+        if contact_ref:
+            body["contact_ref"] = contact_ref
         member = await self.done("operator", "members", "/members", body)
         self.ids[who] = member["id"]
         return str(member["id"])

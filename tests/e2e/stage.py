@@ -14,7 +14,7 @@ from services.matching.examples import EXAMPLES as OF_MATCHING
 from services.members.examples import EXAMPLES as OF_MEMBERS
 from services.notify.examples import EXAMPLES as OF_NOTIFY
 from services.projects.examples import EXAMPLES as OF_PROJECTS
-from tests.connected.acting import Acting, Json
+from tests.connected.acting import Acting, Json, until
 
 GENERATORS = {"quantity": 2, "unit": "piece"}
 BODIES = OF_MEMBERS | OF_PROJECTS | OF_MATCHING | OF_NOTIFY
@@ -142,9 +142,43 @@ class Stage(Acting):
         """A project whose completion is not verified."""
         return await self.then(await self.work(), "completion", "complete_project")
 
+    async def of_irpin(self) -> Json:
+        """What is Irpin's as a member."""
+        return {"member_id": self.ids["irpin"]}
+
     async def contact(self) -> Json:
         """An address in the vault."""
         return {"contact_ref": str(uuid4())}
+
+    async def webhook(self) -> Json:
+        """A webhook of Irpin's, and a test that was sent to it and did not arrive."""
+        await self.at_rest()  # notify has to know Irpin
+        body = BODIES["register_webhook"] | {"member_id": self.ids["irpin"]}
+        webhook = await self.done("irpin", "notify", "/webhooks", body)
+        ping = await self.done("irpin", "notify", f"/webhooks/{webhook['id']}/pings")
+        notices, failed = self.store["notify"]["notices"], {"_id": ping["id"], "status": "failed"}
+        await until(lambda: notices.find_one(failed))
+        return {"webhook_id": webhook["id"], "notice_id": ping["id"]}
+
+    async def disabled_webhook(self) -> Json:
+        """A webhook of Irpin's whose server is gone."""
+        staged = await self.webhook()
+        self.store["notify"]["webhooks"].update_one(
+            {"_id": staged["webhook_id"]}, {"$set": {"status": "disabled", "cause": "gone"}}
+        )
+        return staged
+
+    async def notice(self) -> Json:
+        """A notice that failed: whom it is for has a contact, and no address in the vault."""
+        self._applicants += 1
+        name = f"reader{self._applicants}"
+        member = await self.apply(name, "ukraine", contact_ref=str(uuid4()))
+        endorsement = BODIES["endorse"]
+        await self.done("auc", "members", f"/members/{member}/endorsements", endorsement)
+
+        path = f"/notices?recipient_id={member}&status=failed"
+        found: list[Json] = await until(lambda: self.got("notify", path))
+        return {"notice_id": found[0]["id"]}
 
     async def then(self, staged: Json, step: str, command: str) -> Json:
         """Borodianka takes a step with its need."""
@@ -180,6 +214,10 @@ class Row:
 
 def _need(step: str, before: Callable[[Stage], Awaitable[Json]]) -> Row:
     return Row("projects", f"/needs/{{need_id}}/{step}", before, "borodianka", "irpin")
+
+
+def _webhook(step: str, before: Callable[[Stage], Awaitable[Json]] = Stage.webhook) -> Row:
+    return Row("notify", f"/webhooks/{{webhook_id}}/{step}", before, "irpin", "cascais")
 
 
 ROWS: dict[str, Row] = {
@@ -283,9 +321,19 @@ ROWS: dict[str, Row] = {
     "set_contact": Row(
         "notify", "/contacts/{contact_ref}", Stage.contact, "operator", method="PUT"
     ),
+    "set_preferences": Row(
+        "notify", "/preferences/{member_id}", Stage.of_irpin, "irpin", "cascais", method="PUT"
+    ),
+    "resend_notice": Row("notify", "/notices/{notice_id}/resendings", Stage.notice, "operator"),
     "erase_contact": Row(
         "notify", "/contacts/{contact_ref}", Stage.contact, "operator", method="DELETE"
     ),
+    "register_webhook": Row("notify", "/webhooks", Stage.nothing, "irpin", "cascais"),
+    "rotate_webhook_secret": _webhook("rotations"),
+    "ping_webhook": _webhook("pings"),
+    "enable_webhook": _webhook("enablings", Stage.disabled_webhook),
+    "remove_webhook": _webhook("removals"),
+    "replay_notice": _webhook("replays"),
 }
 """Every command: `own` may do it, `other` has the role and is refused, since it is not its own."""
 

@@ -43,7 +43,7 @@ ACTS_FOR = {
     "members": "auc",
     "projects": "borodianka",
     "matching": "cascais",
-    "notify": "auc",
+    "notify": "irpin",
 }
 
 
@@ -62,6 +62,7 @@ async def staged(system: TestBuild) -> AsyncIterator[tuple[Stage, Json]]:
     stage = Stage(system)
     await stage.open_all()
     there = await stage.agreement() | await stage.pledge_made() | await stage.applicant()
+    there |= await stage.webhook()
     yield stage, there
     await stage.close()
 

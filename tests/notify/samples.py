@@ -5,7 +5,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from shared.events import Envelope, Event
-from shared.events.facts import FundingLine, Money, OfferedFunding
+from shared.events.facts import AskedGoods, FundingLine, Money, OfferedFunding, Quantity
 from shared.events.ids import (
     ContactRef,
     Id,
@@ -15,6 +15,7 @@ from shared.events.ids import (
     PartnershipId,
     PledgeId,
     RoundId,
+    WebhookId,
 )
 from shared.events.matching import (
     ContributionDelivered,
@@ -45,9 +46,12 @@ from shared.events.members import (
     PartnershipDeclared,
     PartnershipEnded,
 )
+from shared.events.notify import WebhookDisabled
 from shared.events.projects import (
     CompletionVerified,
+    EndDateChange,
     MilestoneRecorded,
+    NeedAmended,
     NeedPosted,
     ProjectCancelled,
     ProjectCompleted,
@@ -55,6 +59,7 @@ from shared.events.projects import (
     ProjectStarted,
     ProjectSuspended,
     ScopeChange,
+    ValueChange,
 )
 
 
@@ -123,6 +128,7 @@ def need_posted(need: NeedId = NEED) -> NeedPosted:
         title=TITLES[NEED],
         lines=(FundingLine(line=1, amount=UAH, purpose="kitchen"),),
         urgency="high",
+        urgency_reason="winter is near",
     )
 
 
@@ -134,6 +140,7 @@ def pledge_made() -> PledgeMade:
         title=TITLES[PLEDGE],
         lines=(OfferedFunding(line=1, amount=EUR),),
         conditions="for a crèche",
+        valid_from="2026-01-01",
         valid_until="2026-12-31",
     )
 
@@ -181,6 +188,7 @@ def started() -> ProjectStarted:
         start_date="2022-08-01",
         planned_scope="a crèche",
         planned_end_date="2023-08-31",
+        planned_value=(EUR,),
     )
 
 
@@ -190,7 +198,10 @@ OF_PARTNERSHIP: dict[str, Any] = {
     "partner_id": CASCAIS,
 }
 
+BEDS = Quantity(quantity=21, unit="piece")
+
 EVENTS: tuple[Event, ...] = (
+    applied(CASCAIS).model_copy(update={"associations": (ASSOCIATION,)}),
     MemberAdmitted(member_id=CASCAIS, role="member", endorsed_by=ASSOCIATION, reason="known"),
     MemberRejected(member_id=CASCAIS, rejected_by=ASSOCIATION, reason="no such body"),
     MemberSuspended(
@@ -206,6 +217,18 @@ EVENTS: tuple[Event, ...] = (
         **OF_PARTNERSHIP, ended_by=IRPIN, was="confirmed", cause="decision", reason="all is built"
     ),
     need_posted(),
+    NeedAmended(
+        need_id=NEED,
+        authority_id=IRPIN,
+        reason="beds were forgotten",
+        lines=(
+            FundingLine(line=1, amount=UAH, purpose="kitchen"),
+            AskedGoods(line=2, category="bed", amount=BEDS, purpose="for the youngest"),
+        ),
+        lines_before=(FundingLine(line=1, amount=UAH, purpose="kitchen"),),
+        urgency="critical",
+        urgency_before="high",
+    ),
     pledge_made(),
     PledgeExpired(
         pledge_id=PLEDGE,
@@ -252,6 +275,10 @@ EVENTS: tuple[Event, ...] = (
         final_value=(EUR, UAH),
         final_scope="the kindergarten Chervona Kalyna",
         scope_change=ScopeChange(planned="crèche", final="kindergarten", reason="needed more"),
+        end_date_change=EndDateChange(
+            planned="2023-06-30", final="2023-08-31", reason="shells came late"
+        ),
+        value_change=ValueChange(planned=(EUR,), final=(EUR, UAH), reason="a second floor"),
     ),
     CompletionVerified(
         need_id=NEED,
@@ -269,7 +296,35 @@ EVENTS: tuple[Event, ...] = (
             LostLine(pledge_line=1, need_id=NEED, need_line=2, reason="lower-score", margin=12),
         ),
     ),
+    WebhookDisabled(
+        webhook_id=an_id(WebhookId, "1"),
+        member_id=IRPIN,
+        cause="gone",
+        reason="its server answered 410: it is gone for good",
+    ),
 )
+
+
+VARIANTS: dict[str, Event] = {
+    "match-released.displaced": MatchReleased(
+        **of_match(),
+        cause="displaced",
+        was="proposed",
+        reason="a twin of Irpin pledged",
+        displaced_by=an_id(MatchId, "2"),
+    ),
+    "match-proposed.in-kind": proposed().model_copy(
+        update={"covers": BEDS, "unit_value": EUR, "proposed_by": None, "reason": None}
+    ),
+    "need-amended.urgency": NeedAmended(
+        need_id=NEED,
+        authority_id=IRPIN,
+        reason="winter is near",
+        urgency="critical",
+        urgency_before="high",
+    ),
+}
+"""Other forms that some of them take."""
 
 
 class Logs:

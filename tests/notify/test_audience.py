@@ -6,11 +6,22 @@ import pytest
 
 from services.notify import model, vault
 from services.notify.handlers import on
-from services.notify.model import AUDIENCE, Match, Notice
+from services.notify.model import (
+    AUDIENCE,
+    RECEIPTS,
+    Match,
+    Need,
+    Notice,
+    Partnership,
+    Pledge,
+    Recipient,
+)
 from shared.errors import InvalidInput
 from shared.events.ids import ContactRef, MatchId, MemberId, NoticeId
+from shared.events.matching import PledgeWithdrawn
 from shared.events.members import MemberAdmitted, PartnershipDeclared
 from shared.events.notify import NoticeFailed, NoticeQueued
+from shared.events.projects import NeedWithdrawn
 from shared.events.registry import Event
 from tests.notify.samples import (
     ASSOCIATION,
@@ -25,11 +36,14 @@ from tests.notify.samples import (
     SILENT,
     an_id,
     declined,
+    need_posted,
     pledge_made,
 )
 
 DONORS = (CASCAIS, SILENT)
 EXPECTED = {
+    "member-applied": {CASCAIS, ASSOCIATION},
+    "need-amended": {IRPIN},
     "member-admitted": {CASCAIS, ASSOCIATION},
     "member-rejected": {CASCAIS},
     "member-suspended": {CASCAIS, ASSOCIATION},
@@ -59,6 +73,7 @@ EXPECTED = {
     "project-completed": {IRPIN, CASCAIS, SILENT},
     "completion-verified": {IRPIN, CASCAIS, SILENT, MONITOR},
     "pledge-passed-over": {CASCAIS},
+    "webhook-disabled": {IRPIN},
 }
 
 
@@ -71,8 +86,10 @@ def test_each_event_is_told_to_its_parties(event: Event) -> None:
 
 
 def test_each_event_that_is_told_of_has_a_handler() -> None:
-    """The table and the handlers name the same events, and the samples hold them all."""
-    assert {event for event in on.events() if event in AUDIENCE} == set(AUDIENCE)
+    """The table and the handlers name the same events, and the samples hold them all; what notify
+    itself recorded is told where it is recorded."""
+    others = {event for event in AUDIENCE if event.owner != "notify"}
+    assert {event for event in on.events() if event in AUDIENCE} == others
     assert {type(event) for event in EVENTS} == set(AUDIENCE)
 
 
@@ -80,6 +97,38 @@ def test_a_partner_that_declined_is_not_told_and_the_authority_is() -> None:
     """Whoever says no knows it."""
     event = declined().model_copy(update={"side": "partner", "declined_by": CASCAIS})
     assert [t.recipient_id for t in model.audience(event)] == [IRPIN]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
+def test_who_acted_gets_receipts_only(event: Event) -> None:
+    """Whoever of the told acted is told by a receipt or not at all; the others as ever."""
+    told = model.audience(event, DONORS)
+    for actor in {t.recipient_id for t in told}:
+        left = model.audience(event, DONORS, f"member:{actor}")
+        assert [t for t in told if t.recipient_id != actor] == [
+            t for t in left if t.recipient_id != actor
+        ]
+        assert all(t.message in RECEIPTS for t in left if t.recipient_id == actor)
+    assert model.audience(event, DONORS, "operator:office") == told
+
+
+def test_acts_that_bind_give_receipts_and_others_do_not() -> None:
+    """Accepting that makes agreed, confirming a delivery, pledging and asking; not a milestone."""
+    expected = {
+        "match-agreed": (IRPIN, True),
+        "contribution-delivered": (IRPIN, True),
+        "pledge-made": (CASCAIS, True),
+        "need-posted": (IRPIN, True),
+        "member-applied": (CASCAIS, True),
+        "milestone-recorded": (IRPIN, False),
+        "project-suspended": (IRPIN, False),
+        "member-suspended": (ASSOCIATION, False),
+    }
+    for event in EVENTS:
+        if event.type in expected:
+            actor, receipt = expected[event.type]
+            told = model.audience(event, DONORS, f"member:{actor}")
+            assert (actor in {t.recipient_id for t in told}) is receipt, event.type
 
 
 def test_a_founding_member_has_no_endorser_to_tell() -> None:
@@ -152,6 +201,60 @@ def test_only_a_call_to_act_on_a_match_that_ended_is_overtaken(
     notice = model.evolve_notice(None, a_queued(message))
     assert model.superseded(notice, Match(id=MatchId(MATCH), status=status)) is expected
     assert not model.superseded(notice, None)
+
+
+A_NEED = Need(id=NEED, authority_id=IRPIN, title={"en": "Kindergarten"})
+A_PLEDGE = Pledge(id=PLEDGE, partner_id=CASCAIS, title={"en": "Half a million"})
+A_MATCH = Match(id=MatchId(MATCH), status="proposed")
+A_TWINNING = Partnership(id=OF_PARTNERSHIP["partnership_id"], status="declared")
+AN_APPLICANT = Recipient(id=CASCAIS, side="partner", names={"en": "Cascais"})
+
+
+@pytest.mark.parametrize(
+    ("message", "thing", "change", "expected"),
+    [
+        ("match-proposed", A_PLEDGE, {"status": "withdrawn"}, True),
+        ("match-proposed", A_PLEDGE, {"status": "expired"}, True),
+        ("match-proposed", A_NEED, {"status": "withdrawn"}, True),
+        ("match-proposed", A_NEED, {"status": "started"}, False),
+        ("match-lapses-soon", A_PLEDGE, {"status": "withdrawn"}, True),
+        ("match-declined", A_PLEDGE, {"status": "withdrawn"}, False),
+        ("match-released", A_PLEDGE, {"status": "withdrawn"}, False),
+        ("contribution-delivered", A_PLEDGE, {"status": "expired"}, False),
+        ("pledge-made", A_PLEDGE, {"status": "withdrawn"}, True),
+        ("pledge-expired", A_PLEDGE, {"status": "expired"}, False),
+        ("passed-over", A_PLEDGE, {"status": "expired"}, True),
+        ("passed-over", A_PLEDGE, {}, False),
+        ("need-posted", A_NEED, {"status": "withdrawn"}, True),
+        ("need-covered", A_NEED, {"status": "started"}, True),
+        ("need-covered", A_NEED, {}, False),
+        ("project-started", A_NEED, {"status": "completed"}, False),
+        ("partnership-to-confirm", A_TWINNING, {"status": "confirmed"}, True),
+        ("partnership-to-confirm", A_TWINNING, {}, False),
+        ("partnership-confirmed", A_TWINNING, {"status": "ended"}, False),
+        ("application-to-endorse", AN_APPLICANT, {"applying": False}, True),
+        ("application-to-endorse", AN_APPLICANT, {}, False),
+        ("member-admitted", AN_APPLICANT, {"applying": False}, False),
+    ],
+)
+def test_a_notice_about_what_is_gone_is_dropped(
+    message: str, thing: Any, change: dict[str, Any], expected: bool
+) -> None:
+    """A pledge withdrawn meanwhile is proposed to nobody; what has happened is still told."""
+    notice = model.evolve_notice(None, a_queued(message))
+    assert model.superseded(notice, A_MATCH, thing.model_copy(update=change)) is expected
+
+
+def test_a_pledge_and_a_need_are_known_as_they_stand() -> None:
+    """What ends them is learnt from their owners' logs."""
+    pledge = model.evolve_pledge(None, pledge_made())
+    withdrawn = PledgeWithdrawn(pledge_id=PLEDGE, partner_id=CASCAIS, withdrawn=(), reason="cuts")
+    assert model.evolve_pledge(pledge, withdrawn).status == "withdrawn"
+    need = model.evolve_need(None, need_posted())
+    gone = NeedWithdrawn(need_id=NEED, authority_id=IRPIN, reason="built elsewhere")
+    assert model.evolve_need(need, gone).status == "withdrawn"
+    with pytest.raises(TypeError):
+        model.evolve_need(None, gone)
 
 
 def test_a_closed_notice_stays_closed() -> None:

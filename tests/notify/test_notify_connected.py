@@ -1,12 +1,16 @@
 """notify on real Kafka, a real store and real mail servers: who gets which mail, and how often."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.admin import DeleteGroupsRequest
 
+from cli.rebuild import rebuild
 from deploy.local.mailbox import messages
 from deploy.local.stack import Stack
 from services.notify.model import Notice
@@ -70,6 +74,18 @@ def server(notify: Notify) -> Iterator[MailServer]:
     mail_server.stop()
 
 
+async def forget_group(bootstrap: str, group: str) -> None:
+    """A consumer group that is gone: whoever comes next reads from the beginning."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        node = await admin.find_coordinator(group)
+        answer = await admin._send_request_to_node(node, DeleteGroupsRequest([group]))
+        assert answer.results == [(group, 0)]
+    finally:
+        await admin.close()
+
+
 def test_each_party_gets_one_mail_in_its_language_and_a_replay_sends_none(
     notify: Notify, logs: Logs, stack: Stack
 ) -> None:
@@ -89,28 +105,43 @@ def test_each_party_gets_one_mail_in_its_language_and_a_replay_sends_none(
     until(lambda: notify.db["inbox"].count_documents({}) == len(story))
     assert notify.notices() == []
     notify.publish(members)
-    # need-posted 1, pledge-made 1, match-proposed 2, match-agreed 2, project-started 2 (not SILENT)
-    found = notify.settled(8)
-    print(f"8 notices sent {time.monotonic() - began:.1f} s after the first event")
+    # need-posted 1, pledge-made 1, match-proposed 2, match-agreed 2, project-started 2,
+    # application-received 2 (SILENT has no contact)
+    found = notify.settled(10)
+    print(f"10 notices sent {time.monotonic() - began:.1f} s after the first event")
     assert {n["status"] for n in found} == {"sent"}
 
     mails = messages(stack.addresses.maildir)
     assert Counter((m["X-RcptTo"], m["Content-Language"]) for m in mails) == {
-        ("mayor@irpin.example", "uk"): 4,
-        ("mayor@cascais.example", "en"): 4,
+        ("mayor@irpin.example", "uk"): 5,
+        ("mayor@cascais.example", "en"): 5,
     }
     assert {m["Message-ID"] for m in mails} == {n["message_id"] for n in found}
     assert all(m["Auto-Submitted"] == "auto-generated" and m["References"] for m in mails)
     [mail] = [m for m in mails if str(m["Subject"]).startswith("Запропоновано підтримку")]
+    text, html = mail.iter_parts()
+    assert [text.get_content_type(), html.get_content_type()] == ["text/plain", "text/html"]
+    assert '<html lang="uk"' in html.get_content()
     assert str(mail["Subject"]) == "Запропоновано підтримку: Дитячий садок – Кашкайш"
-    assert "25\N{NO-BREAK SPACE}617\N{NO-BREAK SPACE}250,00 UAH" in mail.get_content()
+    assert "25\N{NO-BREAK SPACE}617\N{NO-BREAK SPACE}250 українських гривень" in text.get_content()
 
     notify.publish([*story, *members, *story])
     handled = len(story) + len(members)
     until(lambda: notify.http.get("/health/progress").json()["inbox"].get("repeated", 0) >= handled)
     time.sleep(1)
-    assert len(messages(stack.addresses.maildir)) == 8
-    assert len(notify.notices()) == 8
+    assert len(messages(stack.addresses.maildir)) == 10
+    assert len(notify.notices()) == 10
+
+    found_again = asyncio.run(rebuild("notify", stack.addresses.kafka, stack.addresses.mongodb))
+    assert found_again.equal, found_again.different
+    before = notify.db["log"].count_documents({})
+    notify.process.stop()
+    asyncio.run(forget_group(stack.addresses.kafka, "notify"))
+    notify.start()
+    until(lambda: notify.http.get("/health/progress").json()["inbox"].get("repeated", 0) >= handled)
+    time.sleep(1)
+    assert len(messages(stack.addresses.maildir)) == 10
+    assert notify.db["log"].count_documents({}) == before
 
 
 def test_an_outcome_follows_from_the_queueing_and_notices_can_be_rebuilt(notify: Notify) -> None:
@@ -148,7 +179,12 @@ def test_a_450_is_tried_again_and_others_do_not_wait(
     assert (found[IRPIN]["status"], found[IRPIN]["attempts"]) == ("sent", 3)
     assert (found[CASCAIS]["status"], found[CASCAIS]["attempts"]) == ("sent", 1)
     assert [m["To"] for m in server.messages] == ["mayor@cascais.example", "mayor@irpin.example"]
-    assert notify.db["attempts"].count_documents({}) == 0
+    tried = notify.db["attempts"].find({"notice_id": found[IRPIN]["_id"]}).sort("number", 1)
+    assert [(a["number"], a["state"], a.get("code")) for a in tried] == [
+        (1, "failed", 450),
+        (2, "failed", 450),
+        (3, "taken", None),
+    ]
 
 
 def test_a_550_ends_in_notice_failed(notify: Notify, logs: Logs, server: MailServer) -> None:
@@ -174,7 +210,8 @@ def test_what_ended_meanwhile_is_not_proposed_any_more(
     match = MatchId.new()
     events = [logs.envelope(proposed(match)), logs.envelope(declined(match))]
     notify.publish(events[:1])
-    until(lambda: notify.db["attempts"].count_documents({}) > 0)
+    until(lambda: len(notify.notices(about=events[0].id)) == 2)
+    until(lambda: "the mail server is away" in notify.process.log_file.read_text())
     notify.publish(events[1:])
     until(lambda: notify.notices(about=events[1].id))
     server.start()
@@ -211,7 +248,7 @@ def test_a_notice_is_given_up_only_after_long_and_several_attempts(
 
 
 def test_killed_in_between_it_loses_nothing(notify: Notify, logs: Logs, server: MailServer) -> None:
-    """Forty notices, four SIGKILLs: each is sent, and twice only what a kill fell on."""
+    """Forty notices, four SIGKILLs: each is sent; twice only what a kill fell on, and counted."""
     server.pause = 0.2
     events = [logs.envelope(need_posted(NeedId.new())) for _ in range(40)]
     about = {"$in": [e.id for e in events]}
@@ -227,8 +264,10 @@ def test_killed_in_between_it_loses_nothing(notify: Notify, logs: Logs, server: 
     received = Counter(m["Message-ID"] for m in server.messages)
     assert set(received) == {n["message_id"] for n in found}
     again = sum(received.values()) - len(received)
-    assert again <= 4
-    print(f"40 notices, 4 kills: none lost, {again} sent twice under the same Message-ID")
+    assert all(received[n["message_id"]] <= 1 + (n.get("uncertain") or 0) for n in found)
+    uncertain = sum(n.get("uncertain") or 0 for n in found)
+    assert again <= uncertain <= 4 * 16
+    print(f"40 notices, 4 kills: none lost, {again} sent twice, {uncertain} counted as uncertain")
 
 
 def test_an_ordinary_stop_sends_nothing_twice(
