@@ -15,6 +15,7 @@ from uuid import uuid4
 import httpx
 
 from cli.timeline import Entry, Timeline
+from deploy.local.mailbox import messages, verification_link
 from deploy.local.system import System
 from services.members import founding, principles
 from shared.events import Event
@@ -125,9 +126,26 @@ class Cast:
         await self.post("operator", "notify", f"/contacts/{contact}", address, "PUT")
         return contact
 
+    async def verify(self, *who: str, timeout: float = 30.0) -> None:
+        """Each reads its mail and follows the link that verifies its address, once.
+
+        Raises TimeoutError with those that got none.
+        """
+        missing, deadline = {f"{each}@example.org" for each in who}, time.monotonic() + timeout
+        while missing:
+            for message in messages(self._system.addresses.maildir):
+                link, to = verification_link(message), str(message["To"])
+                if link and to in missing:
+                    (await self._http.post(link)).raise_for_status()
+                    missing.remove(to)
+            if missing and time.monotonic() > deadline:
+                raise TimeoutError(f"no mail to verify {', '.join(sorted(missing))}")
+            await asyncio.sleep(0.05 if missing else 0)
+
     async def join(self, who: str, endorser: str, language: str, body: Json) -> None:
         """A body gets a contact in the vault, applies, and is admitted."""
         contact = await self.contact(who, language, body["side"])
+        await self.verify(who)
         application = body | {
             "organisation_id": f"XI-ALLIANCE-{who.upper()}",
             "contact_ref": contact,
@@ -180,6 +198,7 @@ async def alliance(cast: Cast) -> None:
         m.organisation_id: await cast.contact(who, "uk" if m.side == "ukraine" else "en", m.side)
         for who, m in short.items()
     }
+    await cast.verify(*short)
     found = await cast.post("operator", "members", "/founding-members", {"contacts": contacts})
     for member in found:
         cast.ids[member["organisation_id"].removeprefix("XI-ALLIANCE-").lower()] = member["id"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import mailbox
+import re
 import signal
 import threading
 from email import message_from_bytes, policy
@@ -63,6 +64,16 @@ def messages(maildir: Path) -> list[EmailMessage]:
     ]
     found = [message for message in parsed if isinstance(message, EmailMessage)]
     return sorted(found, key=lambda message: int(message[ARRIVAL]))
+
+
+def verification_link(message: EmailMessage) -> str | None:
+    """The link by which whoever got a message verifies the address; None in any other message."""
+    body = message.get_body(("plain",))
+    found = _LINK.search(body.get_content()) if body is not None else None
+    return found[0] if found else None
+
+
+_LINK = re.compile(r"https?://\S+/verifications/[\w-]+")
 
 
 class Keep:

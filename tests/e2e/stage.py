@@ -168,6 +168,16 @@ class Stage(Acting):
         )
         return staged
 
+    async def unverified(self) -> Json:
+        """The contact of a member, whose address is not verified."""
+        contact = str(uuid4())
+        body = BODIES["set_contact"]
+        answer = await self.ask("operator", "notify", f"/contacts/{contact}", body, method="PUT")
+        assert answer.status_code == 204, answer.text
+        await self.apply("reader", "ukraine", contact_ref=contact)
+        await self.at_rest()
+        return {"contact_ref": contact}
+
     async def notice(self) -> Json:
         """A notice that failed: whom it is for has a contact, and no address in the vault."""
         self._applicants += 1
@@ -320,6 +330,13 @@ ROWS: dict[str, Row] = {
     "set_rates": Row("matching", "/rates", Stage.nothing, "operator"),
     "set_contact": Row(
         "notify", "/contacts/{contact_ref}", Stage.contact, "operator", method="PUT"
+    ),
+    "ask_verification": Row(
+        "notify",
+        "/contacts/{contact_ref}/verifications",
+        Stage.unverified,
+        "reader",
+        "cascais",
     ),
     "set_preferences": Row(
         "notify", "/preferences/{member_id}", Stage.of_irpin, "irpin", "cascais", method="PUT"

@@ -74,11 +74,10 @@ def notify(
     """The service; Irpin, Cascais and a member without a contact are known, a pledge was made."""
     service = Notify(stack)
     settings["ALLIANCE_PUBLIC_URL"] = f"http://127.0.0.1:{service.port}"
-    service.start(server.port, **settings)
+    service.start(server.port, ready=True, **settings)
     for member, language in ((IRPIN, "uk"), (CASCAIS, "en")):
-        body = {"email": f"{language}@mayor.example", "language": language}
-        answer = service.http.put(f"/contacts/{contact_of(member)}", json=body)
-        assert answer.status_code == 204, answer.text
+        address = f"{language}@mayor.example"
+        service.verified_contact(server.messages, contact_of(member), address, language)
     service.publish([logs.envelope(applied(m)) for m in (IRPIN, CASCAIS, SILENT)])
     service.publish([logs.envelope(pledge_made()), logs.envelope(need_posted())])
     service.settled(2)
@@ -197,7 +196,7 @@ def test_a_kill_at_any_moment_leaves_each_notice_in_one_digest(
         until(lambda before=began: server.begun > before)  # type: ignore[misc]
         time.sleep(wait)
         notify.process.kill()
-        notify.start(server.port, **settings)
+        notify.start(server.port, ready=True, **settings)
         told = notify.settled(6, about={"$in": [event.id for event in events]})
         assert {n["status"] for n in told} == {"sent"}
         received = Counter(str(m["Message-ID"]) for m in server.messages)

@@ -51,8 +51,7 @@ def notify(stack: Stack, mail: MailServer) -> Iterator[Notify]:
     """The service, which knows Irpin and its address."""
     service = Notify(stack)
     service.start(mail.port, ready=True, **SETTINGS)
-    body = {"email": "mayor@irpin.example", "language": "en"}
-    service.http.put(f"/contacts/{contact_of(IRPIN)}", json=body).raise_for_status()
+    service.verified_contact(mail.messages, contact_of(IRPIN), "mayor@irpin.example")
     service.publish([LOGS.envelope(applied(m)) for m in (IRPIN, CASCAIS)])
     until(lambda: service.db["recipients"].count_documents({}) == 2)
     yield service
