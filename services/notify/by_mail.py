@@ -174,7 +174,7 @@ class ByMail:
             to=contact.email,
             content=mail.flat(message, contact.email),
             language=contact.language,
-            address_version=contact.address_version,
+            edition=contact.edition,
         )
 
     def _message(

@@ -75,7 +75,7 @@ class Parcel:
     to: str = field(repr=False)
     content: bytes = field(repr=False)
     language: Language | None = None
-    address_version: int = 0
+    edition: int = 0
     """Which of its contact's addresses it goes to."""
 
 

@@ -236,7 +236,7 @@ def _sent(queued: Queued, parcel: Parcel, attempt: Attempt) -> NoticeSent:
 def _bounce(parcel: Parcel, refused: NotHandedOver) -> Bounce | None:
     """The answer that refused the address for good, if the server gave one."""
     if isinstance(refused, AddressRefused) and refused.code:
-        return Bounce(parcel.address_version, refused.code)
+        return Bounce(parcel.edition, refused.code)
     return None
 
 

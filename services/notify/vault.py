@@ -19,7 +19,7 @@ from shared.mongo import Session, Store
 DEFAULT_ZONE = "Europe/Kyiv"
 
 CONTACTS = "contacts"
-"""`{_id: contact_ref, email, name_for_greeting, language, timezone, address_version, links}`,
+"""`{_id: contact_ref, email, name_for_greeting, language, timezone, edition, links}`,
 folded from nothing; `links` are those by which the address can be verified: `{hash, until}`."""
 
 INDEXES = [IndexModel("links.hash", sparse=True)]
@@ -37,14 +37,14 @@ class Contact(BaseModel):
     name_for_greeting: Line1 | None = Field(None, repr=False)
     language: Literal["uk", "en"]
     timezone: str
-    address_version: int = 0
+    edition: int = 0
 
 
 class Link(NamedTuple):
     """What a link verifies: which address of whose, and until when it is good."""
 
     contact_ref: ContactRef
-    address_version: int
+    edition: int
     language: Literal["uk", "en"]
     until: datetime
 
@@ -101,7 +101,7 @@ async def domains(store: Store, refs: Iterable[str]) -> dict[str, str]:
     return {d["_id"]: str(d["email"]).rpartition("@")[2].lower() for d in await found.to_list(None)}
 
 
-async def new_link(store: Store, ref: str, address_version: int, until: datetime) -> str | None:
+async def new_link(store: Store, ref: str, edition: int, until: datetime) -> str | None:
     """The token of a new link that verifies an address; None where there is another by now.
 
     It is in the mail only: what is kept is its hash.
@@ -109,7 +109,7 @@ async def new_link(store: Store, ref: str, address_version: int, until: datetime
     token = secrets.token_urlsafe(32)
     link = {"hash": _hash(token), "until": until}
     written = await store[CONTACTS].update_one(
-        {"_id": ref, "address_version": address_version},
+        {"_id": ref, "edition": edition},
         {"$push": {"links": {"$each": [link], "$slice": -LINKS}}},
     )
     return token if written.matched_count else None
@@ -120,13 +120,13 @@ async def find_link(store: Store, token: str, session: Session | None = None) ->
     hashed = _hash(token)
     found = await store[CONTACTS].find_one(
         {"links.hash": hashed},
-        {"address_version": 1, "language": 1, "links.$": 1},
+        {"edition": 1, "language": 1, "links.$": 1},
         session=session,
     )
     if found is None:
         return None
     until = found["links"][0]["until"]
-    return Link(ContactRef(found["_id"]), found["address_version"], found["language"], until)
+    return Link(ContactRef(found["_id"]), found["edition"], found["language"], until)
 
 
 async def forget_links(store: Store, session: Session, ref: str) -> None:

@@ -203,7 +203,7 @@ class OfAddress(Event):
     """What every event of an address names: whose and which it is, never the address itself."""
 
     contact_ref: ContactRef
-    address_version: Annotated[int, Field(ge=1)]
+    edition: Annotated[int, Field(ge=1)]
 
 
 class ContactChanged(
@@ -212,7 +212,7 @@ class ContactChanged(
     """An address was written, the first one or another. Nothing but a mail that asks whether it is
     right goes there until it is verified. Subject: the contact's reference.
 
-    `address_version` counts the addresses that the contact has had.
+    `edition` counts the addresses that the contact has had.
     """
 
 

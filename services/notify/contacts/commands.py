@@ -44,13 +44,13 @@ class Kept(BaseModel):
     language: Literal["uk", "en"]
     timezone: str
     status: Status
-    address_version: int
+    edition: int
 
 
 class Bounce(NamedTuple):
     """The mail server's answer that refused an address for good, and which address it was."""
 
-    address_version: int
+    edition: int
     code: int
 
 
@@ -65,9 +65,9 @@ async def set_contact(ref: ContactRef, command: SetContact, uow: UnitOfWork) -> 
     changed = model.write(state, ref, same=same)
     if changed:
         await uow.record(contact_states, changed)
-        contact = contact.model_copy(update={"address_version": changed.address_version})
+        contact = contact.model_copy(update={"edition": changed.edition})
     elif before:
-        contact = contact.model_copy(update={"address_version": before.address_version})
+        contact = contact.model_copy(update={"edition": before.edition})
     await vault.put(uow.store, uow.session, ref, contact, anew=changed is not None)
 
 
@@ -114,13 +114,13 @@ async def verify(ref: ContactRef, version: int, uow: UnitOfWork) -> bool:
     state = await uow.get(contact_states, ref)
     if verified := model.verify(state, version):
         state = await uow.record(contact_states, verified)
-    return bool(state and state.status == "verified" and state.address_version == version)
+    return bool(state and state.status == "verified" and state.edition == version)
 
 
 async def suspend(ref: ContactRef, bounce: Bounce, report: bool, uow: UnitOfWork) -> None:
     """Nothing more is sent to an address that the mail server has refused for good."""
     state = await uow.get(contact_states, ref)
-    if found := model.suspend(state, bounce.address_version, bounce.code, report=report):
+    if found := model.suspend(state, bounce.edition, bounce.code, report=report):
         await uow.record(contact_states, found)
         await vault.forget_links(uow.store, uow.session, ref)
 
@@ -128,5 +128,5 @@ async def suspend(ref: ContactRef, bounce: Bounce, report: bool, uow: UnitOfWork
 async def close_mail(outcome: ContactMailSent | ContactMailFailed, uow: UnitOfWork) -> None:
     """Record what became of a mail about an address; where it is not due any more, nothing."""
     state = await uow.get(contact_states, outcome.contact_ref)
-    if model.still_due(state, outcome.address_version, outcome.mail, outcome.number):
+    if model.still_due(state, outcome.edition, outcome.mail, outcome.number):
         await uow.record(contact_states, outcome)

@@ -37,7 +37,7 @@ class ContactState(State):
 
     id: ContactRef
     status: Status = "unverified"
-    address_version: int = 0
+    edition: int = 0
     asked: int = 0
     due: tuple[ContactMail, ...] = ()
     code: int | None = None
@@ -51,8 +51,8 @@ def write(state: ContactState | None, ref: ContactRef, *, same: bool) -> Contact
     """An address is written; None where it is the `same` as before, and is not suspended."""
     if state and state.status in ("unverified", "verified") and same:
         return None
-    version = (state.address_version if state else 0) + 1
-    return ContactChanged(contact_ref=ref, address_version=version)
+    version = (state.edition if state else 0) + 1
+    return ContactChanged(contact_ref=ref, edition=version)
 
 
 def ask(state: ContactState, asked_before: list[float], limits: "Limits") -> VerificationAsked:
@@ -78,9 +78,7 @@ def ask(state: ContactState, asked_before: list[float], limits: "Limits") -> Ver
             "a mail to verify it was asked for a short while ago; wait {retry_after} seconds",
             retry_after=max(1, round(wait + 0.5)),
         )
-    return VerificationAsked(
-        contact_ref=state.id, address_version=state.address_version, number=state.asked + 1
-    )
+    return VerificationAsked(contact_ref=state.id, edition=state.edition, number=state.asked + 1)
 
 
 DAY = 86_400.0
@@ -97,27 +95,27 @@ class Limits(State):
 def verify(state: ContactState | None, version: int) -> ContactVerified | None:
     """Somebody who reads this version of the address says that it is right; None where that is
     known, or where there is another address by now."""
-    if state is None or state.status != "unverified" or state.address_version != version:
+    if state is None or state.status != "unverified" or state.edition != version:
         return None
-    return ContactVerified(contact_ref=state.id, address_version=version)
+    return ContactVerified(contact_ref=state.id, edition=version)
 
 
 def suspend(
     state: ContactState | None, version: int, code: int, *, report: bool
 ) -> ContactSuspended | None:
     """The mail server has refused this version of the address for good."""
-    if state is None or state.address_version != version:
+    if state is None or state.edition != version:
         return None
     if state.status not in ("unverified", "verified"):
         return None
-    return ContactSuspended(contact_ref=state.id, address_version=version, code=code, report=report)
+    return ContactSuspended(contact_ref=state.id, edition=version, code=code, report=report)
 
 
 def still_due(state: ContactState | None, version: int, mail: ContactMail, number: int) -> bool:
     """Whether what became of a mail is still to be recorded."""
     return (
         state is not None
-        and state.address_version == version
+        and state.edition == version
         and mail in state.due
         and state.number(mail) == number
     )
@@ -125,7 +123,7 @@ def still_due(state: ContactState | None, version: int, mail: ContactMail, numbe
 
 def mail_id(state: ContactState, mail: ContactMail) -> str:
     """What a mail's Message-ID is made of: the same each time it is tried."""
-    of = f"{state.id}:{state.address_version}:{mail}:{state.number(mail)}"
+    of = f"{state.id}:{state.edition}:{mail}:{state.number(mail)}"
     return str(uuid5(NAMESPACE_URL, f"alliance:contact:{of}"))
 
 
@@ -133,9 +131,7 @@ def evolve(state: ContactState | None, event: Event) -> ContactState:
     """The contact after one of its events."""
     match state, event:
         case _, ContactChanged() as e:
-            return ContactState(
-                id=e.contact_ref, address_version=e.address_version, asked=1, due=("verification",)
-            )
+            return ContactState(id=e.contact_ref, edition=e.edition, asked=1, due=("verification",))
         case ContactState(), VerificationAsked() as e:
             return state.model_copy(update={"asked": e.number, "due": ("verification",)})
         case ContactState(), ContactVerified():
@@ -149,5 +145,5 @@ def evolve(state: ContactState | None, event: Event) -> ContactState:
         case ContactState(), ContactExported():
             return state
         case ContactState(), ContactErased():
-            return ContactState(id=state.id, status="erased", address_version=state.address_version)
+            return ContactState(id=state.id, status="erased", edition=state.edition)
     raise TypeError(f"{event!r} cannot follow {state!r}")

@@ -46,7 +46,7 @@ async def verify(request: Request, token: str) -> Response:
         link = await vault.find_link(store, token, session)
         if link is None or link.until <= moment:
             return _none(link), link, 0
-        verified = await commands.verify(link.contact_ref, link.address_version, uow)
+        verified = await commands.verify(link.contact_ref, link.edition, uow)
         await uow.flush()
         return "done" if verified else "unknown", link, uow.recorded
 

@@ -115,7 +115,7 @@ class Verifier:
             try:
                 await self._connections.hand_over(mail.flat(message, contact.email), contact.email)
             except AddressRefused as error:
-                bounce = Bounce(contact.address_version, error.code) if error.code else None
+                bounce = Bounce(contact.edition, error.code) if error.code else None
                 self._end(due, "address-refused", bounce)
             except MessageRefused:
                 self._end(due, "message-refused")
@@ -132,7 +132,7 @@ class Verifier:
     def _end(self, due: Due, how: str, bounce: Bounce | None = None) -> None:
         of = {
             "contact_ref": due.state.id,
-            "address_version": due.state.address_version,
+            "edition": due.state.edition,
             "mail": due.mail,
             "number": due.state.number(due.mail),
         }
@@ -193,7 +193,7 @@ class Verifier:
         if self._settings.own_url is None:
             raise NoPublicUrl("set ALLIANCE_NOTIFY_URL or ALLIANCE_PUBLIC_URL to verify addresses")
         until = datetime.now(UTC) + timedelta(days=self._settings.verification_days)
-        token = await vault.new_link(self._store, state.id, state.address_version, until)
+        token = await vault.new_link(self._store, state.id, state.edition, until)
         if token is None:
             return None
         return wording.verification(
