@@ -118,9 +118,13 @@ class Client:
     async def __aexit__(self, *error: object) -> None:
         await self._http.aclose()
 
-    async def get(self, service: str, *path: str) -> httpx.Response:
+    async def get(
+        self, service: str, *path: str, query: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         """One thing; its version is the answer's ETag. Raises Problem, Unreachable."""
-        return await self._ask("GET", self._address(service, path))
+        return await self._ask(
+            "GET", str(httpx.URL(self._address(service, path), params=query or {}))
+        )
 
     async def pages(
         self, service: str, path: str, query: Mapping[str, Any], most: int
@@ -164,6 +168,11 @@ class Client:
             headers["Content-Type"] = "application/json"
             content = json.dumps(body)  # ASCII: a text may hold half a surrogate pair
         return await self._ask("POST", self._address(service, path), content, headers)
+
+    async def put(self, service: str, *path: str, body: Json) -> httpx.Response:
+        """Set a thing whole. Raises Problem, Unreachable."""
+        headers = {"Content-Type": "application/json"}
+        return await self._ask("PUT", self._address(service, path), json.dumps(body), headers)
 
     def _address(self, service: str, path: Any) -> str:
         return "/".join([self.url(service), *(quote(str(part), safe="") for part in path)])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import admin, matches, members, needs, pledges, rounds, webhooks
+from cli import admin, matches, members, needs, notices, pledges, preferences, rounds, webhooks
 from cli import demo as demonstration
 from cli.client import CannotAsk
 from cli.rebuild import Busy
@@ -55,6 +55,8 @@ for name, commands in (
     ("matches", matches),
     ("rounds", rounds),
     ("members", members),
+    ("notices", notices),
+    ("preferences", preferences),
     ("webhooks", webhooks),
     ("admin", admin),
 ):

@@ -117,6 +117,16 @@ NOTICE: Columns = {
     "status": _field("status"),
     "reason": _field("reason"),
 }
+PREFERENCES: Columns = {
+    "member": _field("id"),
+    "mail": lambda p, language: "\n".join(f"{kind}: {t}" for kind, t in p["timings"].items()),
+    "digests at": lambda p, language: (
+        f"{p['digest_hour']:02}:00, weekly ones {p['digest_weekday']}"
+    ),
+    "quiet": lambda p, language: (
+        f"{p['quiet_hours']['begin']} to {p['quiet_hours']['end']}" if p.get("quiet_hours") else ""
+    ),
+}
 RATES: Columns = {
     "id": _field("id"),
     "date": _field("date"),
@@ -166,6 +176,10 @@ def one(columns: Columns) -> Callable[[Json, str], Table]:
         "balances",
         "per_eur",
         "principles",
+        "timings",
+        "digest_hour",
+        "digest_weekday",
+        "quiet_hours",
     }
 
     def table(thing: Json, language: str) -> Table:

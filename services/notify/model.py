@@ -150,8 +150,8 @@ whoever had a live match is told of its release; and that a need is no longer co
 its owner can bring about, by amending it: `need-amended` says so (an agreed match ends only with
 its need). What opens again when a proposal is declined, lapses or is released, those messages say.
 
-Urgent is what asks for an answer by a
-day, ends what was agreed or awaited one, stops work, or is a receipt of an act that binds.
+Urgent is what asks for an answer by a day, ends what was agreed or awaited one, stops work, or is a
+receipt of what binds both sides.
 """
 
 RECEIPTS = frozenset(

@@ -1,6 +1,10 @@
 """What members wish, on the real stack: when their mail comes, gathered or not, and its end."""
 
+import json
+import os
 import secrets
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -332,3 +336,48 @@ def test_what_was_queued_says_when_it_may_go_so_that_a_replay_needs_no_clock(
     assert entry is not None
     recorded = NoticeQueued.model_validate_json(entry["data"])
     assert (recorded.not_before, recorded.digest) == (notice["not_before"], True)
+
+
+def alliance(notify: Notify, member: MemberId | None, *words: str) -> tuple[int, str]:
+    """A command as a member, or as an operator: its status and what it printed."""
+    roles = ("member",) if member else ("operator",)
+    token = notify.issuer.token("a person", member_id=member, roles=roles)
+    env = {
+        **os.environ,
+        "ALLIANCE_API": f"notify=http://127.0.0.1:{notify.port}",
+        "ALLIANCE_TOKEN": token,
+        "LC_ALL": "C.UTF-8",
+    }
+    command = [sys.executable, "-m", "cli", *words]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_person_sets_preferences_and_reads_and_repeats_notices(
+    notify: Notify, logs: Logs, tmp_path: Path
+) -> None:
+    """By `alliance`: what is not named stays; a preview is written as a page."""
+    status, said = alliance(notify, IRPIN, "preferences", "set", "needs=weekly", "--hour", "7")
+    assert status == 0, said
+    status, said = alliance(notify, IRPIN, "preferences", "set", "--quiet", "22:00-06:30")
+    wanted = json.loads(said)
+    assert (wanted["timings"]["needs"], wanted["digest_hour"]) == ("weekly", 7)
+    assert wanted["quiet_hours"] == {"begin": "22:00", "end": "06:30"}
+    status, said = alliance(notify, CASCAIS, "preferences", "show", "--member", IRPIN)
+    assert status == 1, said
+    assert alliance(notify, IRPIN, "preferences", "set", "needs=hourly")[0] == 1
+
+    wish(notify, IRPIN)
+    [event] = events = posted(logs)
+    notify.publish(events)
+    [notice] = notify.settled(1, about=event.id)
+    status, said = alliance(notify, None, "notices", "list", "--about", event.id)
+    assert [n["id"] for n in json.loads(said)] == [notice["_id"]]
+    page = tmp_path / "notice.html"
+    status, said = alliance(
+        notify, IRPIN, "notices", "preview", notice["_id"], "--in", "en", "--html", str(page)
+    )
+    assert status == 0, said
+    assert "Kindergarten" in page.read_text()
+    status, said = alliance(notify, None, "notices", "resend", notice["_id"], "--reason", "lost")
+    assert (status, json.loads(said)["repeats"]) == (0, notice["_id"])
