@@ -62,11 +62,11 @@ def ask(state: ContactState, asked_before: list[float], limits: "Limits") -> Ver
     """
     if state.status != "unverified":
         raise NotUnverified(
-            "contact {contact} is {status}: write its address anew to have it verified again"
+            "contact {contact} is {given}: write its address anew to have it verified again"
             if state.status == "suspended"
-            else "contact {contact} is {status}: there is nothing to verify",
+            else "contact {contact} is {given}: there is nothing to verify",
             contact=state.id,
-            status=state.status,
+            given=state.status,
         )
     again = state.asked > 1  # the mail that an address gets when it is written may be lost
     youngest, oldest = min(asked_before, default=DAY), max(asked_before, default=DAY)
