@@ -249,6 +249,8 @@ def _notify(event: Event, names: Names) -> str:
             return f"{names[event.recipient_id]} is to be told: {event.message}"
         case NoticeSent(channel="webhook"):
             return f"webhook of {names[event.recipient_id]}: {event.message}"
+        case NoticeWithheld(contact_ref=None):
+            return f"{names[event.recipient_id]} has no contact, its feed has it: {event.message}"
         case NoticeWithheld():
             return f"{names[event.recipient_id]} wants no e-mail of it: {event.message}"
         case PreferencesChanged():

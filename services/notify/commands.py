@@ -147,10 +147,7 @@ async def _queue(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfWork)
 
 
 async def queue_mail(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfWork) -> None:
-    """Queue a mail to a recipient, if it has a contact."""
-    if recipient.contact_ref is None:
-        telemetry.notices.add(1, {"outcome": "no-contact"})
-        return
+    """Queue a mail to a recipient; one that has no contact has it in its feed only."""
     new_id = model.notice_id(waiting["about"], recipient.id, waiting["message"])
     if await uow.get(notices, new_id) is not None:
         return
@@ -161,10 +158,11 @@ async def queue_mail(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfW
         "channel": "email",
         **waiting,
     }
-    when = await _when(recipient.id, recipient.contact_ref, waiting["message"], uow)
+    ref = recipient.contact_ref
+    when = await _when(recipient.id, ref, waiting["message"], uow) if ref else None
     if when is None:
         await uow.record(notices, NoticeWithheld.model_validate(decided))
-        telemetry.notices.add(1, {"outcome": "withheld"})
+        telemetry.notices.add(1, {"outcome": "withheld" if ref else "no-contact"})
         return
     not_before = rfc3339(when.not_before) if when.not_before else None
     await uow.record(notices, NoticeQueued(**decided, not_before=not_before, digest=when.digest))

@@ -78,6 +78,8 @@ notices = Folded(
     [
         IndexModel([("status", 1), ("not_before", 1), ("last_event", 1)]),
         IndexModel([("recipient_id", 1), ("_id", 1)]),
+        IndexModel([("recipient_id", 1), ("about", -1)]),
+        IndexModel([("thread", 1), ("about", -1)]),
         IndexModel(
             [("contact_ref", 1), ("not_before", 1)],
             name="digests",

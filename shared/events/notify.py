@@ -85,12 +85,12 @@ class NoticeQueued(Event, type="notice-queued", version=1, owner="notify", subje
 
 
 class NoticeWithheld(Event, type="notice-withheld", version=1, owner="notify", subject="notice_id"):
-    """An event concerns a recipient that wants no mail of its kind: none is sent, and its feed
-    has it. Subject: the notice's id."""
+    """An event concerns a recipient that wants no mail of its kind, or that has no contact: none
+    is sent, and its feed has it. Subject: the notice's id."""
 
     notice_id: NoticeId
     recipient_id: MemberId
-    contact_ref: ContactRef
+    contact_ref: ContactRef | None = None
     channel: Channel
     message: str
     about: Annotated[str, StringConstraints(min_length=1, max_length=100)]
