@@ -1,28 +1,20 @@
 """Feeds as they are written: what RFC 4287 and JSON Feed 1.1 demand, whatever the words are."""
 
 import json
-from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
-
 from services.notify.feeds import formats, model
-from services.notify.feeds.model import PAGE, Entry, Feed
+from services.notify.feeds.model import Entry, Feed
+from tests.notify.hostile import bad, naughty
 
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
-NAUGHTY = (
-    json.loads((Path(__file__).parents[1] / "data" / "blns.json").read_text())
-    if (Path(__file__).parents[1] / "data" / "blns.json").exists()
-    else []
-)
 HOSTILE = [
     "</title></entry><script>alert(1)</script>",
     "]]>&amp;&#0;\x00\x0b\x1b",
     "\ud800 half a pair",
     "\ufffe\uffff\u2028\u202e",
-    '"><a href="javascript:alert(1)">',
-    "x" * 10_000,
-    *NAUGHTY,
+    *bad(),
+    *naughty(),
 ]
 
 
@@ -88,16 +80,18 @@ def test_json_feed_has_what_the_standard_demands() -> None:
     assert "next_url" not in json.loads(formats.json_feed(feed(entry())))
 
 
-@pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
-def test_whatever_the_words_they_stay_words(words: str) -> None:
+def test_whatever_the_words_they_stay_words() -> None:
     """No value ends an element, adds one, or makes the document unreadable."""
-    plain, hostile = formats.atom(feed(entry())), formats.atom(feed(entry(1, words), title=words))
-    tags = [[e.tag for e in ElementTree.fromstring(each).iter()] for each in (plain, hostile)]
-    assert tags[0] == tags[1]
-    if words.isprintable():
-        assert words in [e.text for e in ElementTree.fromstring(hostile).iter()]
-    if "\ud800" not in words:
-        assert json.loads(formats.json_feed(feed(entry(1, words))))["items"][0]["title"] == words
+    plain = [e.tag for e in ElementTree.fromstring(formats.atom(feed(entry()))).iter()]
+    for words in HOSTILE:
+        written = formats.atom(feed(entry(1, words), title=words))
+        elements = list(ElementTree.fromstring(written).iter())
+        assert [e.tag for e in elements] == plain, words
+        if words.isprintable():
+            assert words in [e.text for e in elements]
+        if "\ud800" not in words:
+            found = json.loads(formats.json_feed(feed(entry(1, words))))
+            assert found["items"][0]["title"] == words
 
 
 def test_an_id_is_the_same_in_each_language_and_format_and_on_each_page() -> None:
@@ -111,6 +105,6 @@ def test_who_has_the_bytes_gets_none() -> None:
     tag = model.etag(b"one")
     for given in (tag, f"W/{tag}", f'"other", {tag}', "*"):
         assert model.is_known(given, tag)
-    for given in (None, "", '"other"', model.etag(b"two"), tag.strip('"')):
-        assert not model.is_known(given, tag)
-    assert PAGE == 50
+    assert not model.is_known(None, tag)
+    for other in ("", '"other"', model.etag(b"two"), tag.strip('"')):
+        assert not model.is_known(other, tag)
