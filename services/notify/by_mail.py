@@ -23,7 +23,7 @@ log = logging.getLogger("alliance.notify")
 LONGEST_PAUSE = 900.0
 LONGEST_AWAY = 30.0
 BROKEN_PAUSE = 60.0
-FACTS_PAUSE = 1.0
+FACTS_PAUSE = 0.25
 HELD_BACK_SECONDS = 30.0
 """After so long notices to an address that is not verified are looked at: they may be old."""
 

@@ -33,7 +33,8 @@ from shared.worker import Lease, Worker
 
 log = logging.getLogger("alliance.notify")
 
-BATCH = 50
+AT_ONCE = 4
+STOPPING_SECONDS = 10.0
 LONGEST_PAUSE = 900.0
 WAIT_SECONDS = 5.0
 """So long a report waits for the operator's own address to be verified."""
@@ -84,25 +85,29 @@ class Verifier:
         )
 
     async def step(self, lease: Lease) -> bool:
-        """Send what is due, one by one; an attempt that has begun is finished and recorded."""
-        sent = False
+        """Send what is due, some at a time; an attempt that has begun is finished and recorded."""
         now = asyncio.get_running_loop().time()
         waiting = [ref for ref, (at, _) in self._later.items() if at > now]
-        for document in await store.contacts_with_mail(self._store, waiting, BATCH):
+        documents = await store.contacts_with_mail(self._store, waiting, AT_ONCE)
+        entries = await store.entries(self._store, [d["last_event"] for d in documents])
+        due = []
+        for document in documents:
             state = held(contact_states, document).state
             assert state is not None
-            entries = await store.entries(self._store, [document["last_event"]])
-            due = Due(state, state.due[0], entries[document["last_event"]])
-            task = asyncio.ensure_future(self._send(due))
-            try:
-                sent |= await asyncio.shield(task)
-            except asyncio.CancelledError:
-                await asyncio.wait({task}, timeout=10)
+            due.append(Due(state, state.due[0], entries[document["last_event"]]))
+        sending = [asyncio.create_task(self._send(each)) for each in due]
+        try:
+            if sending:
+                await asyncio.wait(sending)
+        except asyncio.CancelledError:
+            await asyncio.wait(sending, timeout=STOPPING_SECONDS)
+            for task in sending:
                 task.cancel()
-                raise
-        if not sent:
+            raise
+        sent = [task.result() for task in sending]
+        if not any(sent):
             await self._connections.rest()
-        return sent
+        return any(sent)
 
     async def _send(self, due: Due) -> bool:
         """Hand one mail over and record it; whether anything came of it."""
