@@ -162,7 +162,7 @@ def test_an_outcome_follows_from_the_queueing_and_notices_can_be_rebuilt(notify:
         document = folded.setdefault(event.subject, Held())
         document.fold(NOTICES, event, event.subject, entry["_id"])
         assert TRACE in entry["traceparent"]
-        if event.type != "notice-queued":
+        if event.type not in ("notice-queued", "notice-withheld"):
             queued = by_id[entry["causation_id"]]
             assert queued["subject"] == event.subject
             assert queued["correlation_id"] == entry["correlation_id"]

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from html import escape
 
 from fastapi import APIRouter, Request, Response
+from opentelemetry.trace import SpanKind
 
 from services.notify import pages, vault
 from services.notify.contacts import commands
 from services.notify.vault import Link
+from shared import telemetry
 from shared.actor import Actor, Cause, new_correlation
 from shared.limiting import Limits
 from shared.mongo import Session, Store
@@ -50,7 +52,8 @@ async def verify(request: Request, token: str) -> Response:
         await uow.flush()
         return "done" if verified else "unknown", link, uow.recorded
 
-    which, link, recorded = await store.transaction(work)
+    with telemetry.span("POST /verifications", SpanKind.SERVER):  # its path would hold the token
+        which, link, recorded = await store.transaction(work)
     if recorded:
         for wake in request.app.state.after_commit:
             wake()

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import NamedTuple
 
+from opentelemetry.trace import SpanKind
+
 from services.notify import mail, store, vault, wording
 from services.notify.contacts import commands, model
 from services.notify.contacts.commands import Bounce
@@ -22,6 +24,7 @@ from services.notify.smtp import Connections
 from services.notify.store import contact_states
 from services.notify.vault import Contact
 from services.notify.wording import Written
+from shared import telemetry
 from shared.actor import Cause
 from shared.events import Envelope
 from shared.events.envelope import rfc3339
@@ -111,6 +114,16 @@ class Verifier:
 
     async def _send(self, due: Due) -> bool:
         """Hand one mail over and record it; whether anything came of it."""
+        with telemetry.span(
+            "send mail",
+            SpanKind.CLIENT,
+            parent=due.entry.traceparent,
+            event_id=due.entry.id,
+            alliance__contact__mail=due.mail,
+        ):
+            return await self._sent(due)
+
+    async def _sent(self, due: Due) -> bool:
         if due.key not in self._ended and due.old > self._settings.send_give_up_seconds:
             self._end(due, "gave-up")
         if due.key not in self._ended:
