@@ -174,6 +174,10 @@ class Client:
         headers = {"Content-Type": "application/json"}
         return await self._ask("PUT", self._address(service, path), json.dumps(body), headers)
 
+    async def delete(self, service: str, *path: str) -> httpx.Response:
+        """Erase a thing. Raises Problem, Unreachable."""
+        return await self._ask("DELETE", self._address(service, path))
+
     def _address(self, service: str, path: Any) -> str:
         return "/".join([self.url(service), *(quote(str(part), safe="") for part in path)])
 

@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from cli import admin, matches, members, needs, notices, pledges, preferences, rounds, webhooks
+from cli import (
+    admin,
+    contacts,
+    matches,
+    members,
+    needs,
+    notices,
+    pledges,
+    preferences,
+    rounds,
+    webhooks,
+)
 from cli import demo as demonstration
 from cli.client import CannotAsk
 from cli.rebuild import Busy
@@ -56,6 +67,7 @@ for name, commands in (
     ("rounds", rounds),
     ("members", members),
     ("notices", notices),
+    ("contacts", contacts),
     ("preferences", preferences),
     ("webhooks", webhooks),
     ("admin", admin),

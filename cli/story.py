@@ -15,6 +15,7 @@ from uuid import uuid4
 import httpx
 
 from cli.timeline import Entry, Timeline
+from deploy.local.mailbox import Unread, verification_link
 from deploy.local.system import System
 from services.members import founding, principles
 from shared.events import Event
@@ -48,6 +49,8 @@ class Cast:
         self._http = httpx.AsyncClient(timeout=30)
         self._timeline = timeline
         self._say = say
+        self._inbox = Unread(system.addresses.maildir)
+        self._contacts: dict[str, str] = {}
         self.ids: dict[str, str] = {}
         self._shown = -1
 
@@ -117,20 +120,44 @@ class Cast:
         await self._timeline.until(happened, what)
         return [e.event for e in self._timeline.entries if wanted(e.event)]
 
-    async def contact(self, who: str, language: str, side: str) -> str:
-        """An address in notify's vault; what points to it."""
-        contact = str(ContactRef.new())
+    async def reach(self, side: str, language: str, *who: str) -> dict[str, str]:
+        """Addresses in notify's vault, which those who read them verify; what points to each."""
         zone = "Europe/Kyiv" if side == "ukraine" else "Europe/Brussels"
-        address = {"email": f"{who}@example.org", "language": language, "timezone": zone}
-        await self.post("operator", "notify", f"/contacts/{contact}", address, "PUT")
-        return contact
+
+        async def write(each: str) -> str:
+            contact = str(ContactRef.new())
+            address = {"email": f"{each}@example.org", "language": language, "timezone": zone}
+            await self.post("operator", "notify", f"/contacts/{contact}", address, "PUT")
+            return contact
+
+        found = await asyncio.gather(*map(write, who))
+        await self._verify(*who)
+        self._contacts |= dict(zip(who, found, strict=True))
+        return self._contacts
+
+    async def _verify(self, *who: str, timeout: float = 30.0) -> None:
+        """Each reads its mail and follows the link that verifies its address, once.
+
+        Raises TimeoutError with those that got none.
+        """
+        missing, deadline = {f"{each}@example.org" for each in who}, time.monotonic() + timeout
+        while missing:
+            found = {str(m["To"]): verification_link(m) for m in self._inbox.unread()}
+            links = [link for to, link in found.items() if link and to in missing]
+            for answer in await asyncio.gather(*map(self._http.post, links)):
+                answer.raise_for_status()
+            missing -= found.keys()
+            if missing and time.monotonic() > deadline:
+                raise TimeoutError(f"no mail to verify {', '.join(sorted(missing))}")
+            await asyncio.sleep(0.02 if missing else 0)
 
     async def join(self, who: str, endorser: str, language: str, body: Json) -> None:
-        """A body gets a contact in the vault, applies, and is admitted."""
-        contact = await self.contact(who, language, body["side"])
+        """A body gets a contact in the vault, if it has none, applies, and is admitted."""
+        if who not in self._contacts:
+            await self.reach(body["side"], language, who)
         application = body | {
             "organisation_id": f"XI-ALLIANCE-{who.upper()}",
-            "contact_ref": contact,
+            "contact_ref": self._contacts[who],
             "principles": PRINCIPLES,
             "principles_version": principles.CURRENT,
         }
@@ -176,10 +203,9 @@ async def alliance(cast: Cast) -> None:
     """The founding core members, and the exchange rates."""
     await cast.step("The operator records the twelve founding core members and the exchange rates")
     short = {m.organisation_id.removeprefix("XI-ALLIANCE-").lower(): m for m in founding.MEMBERS}
-    contacts = {
-        m.organisation_id: await cast.contact(who, "uk" if m.side == "ukraine" else "en", m.side)
-        for who, m in short.items()
-    }
+    for side, language in (("ukraine", "uk"), ("partner", "en")):
+        reached = await cast.reach(side, language, *(w for w, m in short.items() if m.side == side))
+    contacts = {m.organisation_id: reached[who] for who, m in short.items()}
     found = await cast.post("operator", "members", "/founding-members", {"contacts": contacts})
     for member in found:
         cast.ids[member["organisation_id"].removeprefix("XI-ALLIANCE-").lower()] = member["id"]
@@ -277,6 +303,7 @@ async def borodianka(cast: Cast) -> None:
         "water": "the donor of the water system",
         "hryvnias": "the donor of one million hryvnias",
     }
+    await cast.reach("partner", "en", *donors)
     for who, name in donors.items():
         body = {"side": "partner", "kind": "donor", "country": "BE", "names": {"en": name}}
         await cast.join(who, "eurocities", "en", body)

@@ -110,6 +110,12 @@ ATTEMPT: Columns = {
     "ms": _field("milliseconds"),
     "again after": _field("again_after"),
 }
+CONTACT: Columns = {
+    "contact": lambda c, _: c["id"],
+    "status": lambda c, _: c["status"],
+    "mail due": lambda c, _: ", ".join(c.get("due", ())),
+    "answer": lambda c, _: str(c.get("code") or ""),
+}
 NOTICE: Columns = {
     "id": _field("id"),
     "message": _field("message"),

@@ -40,12 +40,20 @@ from shared.events.members import (
     PartnershipEnded,
 )
 from shared.events.notify import (
+    ContactChanged,
+    ContactErased,
+    ContactExported,
+    ContactMailFailed,
+    ContactMailSent,
+    ContactSuspended,
+    ContactVerified,
     NoticeFailed,
     NoticeQueued,
     NoticeRequeued,
     NoticeSent,
     NoticeWithheld,
     PreferencesChanged,
+    VerificationAsked,
     WebhookDisabled,
     WebhookEnabled,
     WebhookRegistered,
@@ -241,6 +249,8 @@ def _notify(event: Event, names: Names) -> str:
             return f"{names[event.recipient_id]} is to be told: {event.message}"
         case NoticeSent(channel="webhook"):
             return f"webhook of {names[event.recipient_id]}: {event.message}"
+        case NoticeWithheld(contact_ref=None):
+            return f"{names[event.recipient_id]} has no contact, its feed has it: {event.message}"
         case NoticeWithheld():
             return f"{names[event.recipient_id]} wants no e-mail of it: {event.message}"
         case PreferencesChanged():
@@ -269,6 +279,28 @@ def _webhook(event: Event, names: Names) -> str:
             return f"a webhook of {names[event.member_id]} is removed"
         case WebhookSecretRotated():
             return f"a webhook of {names[event.member_id]} has a new secret"
+        case _:
+            return _contact(event)
+
+
+def _contact(event: Event) -> str:
+    match event:
+        case ContactChanged():
+            return "an address was written, and is to be verified"
+        case VerificationAsked():
+            return f"mail {event.number} to verify an address is asked for"
+        case ContactVerified():
+            return "an address is verified"
+        case ContactSuspended():
+            return f"an address bounced: SMTP {event.code}"
+        case ContactMailSent():
+            return f"e-mail about an address: {event.mail}"
+        case ContactMailFailed():
+            return f"no e-mail about an address ({event.mail}): {event.reason}"
+        case ContactExported():
+            return "an operator was shown what is kept of a person"
+        case ContactErased():
+            return "what was kept of a person is erased"
         case _:
             return event.type
 

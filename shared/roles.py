@@ -20,6 +20,7 @@ ROLES: dict[str, frozenset[str]] = {
             "ask_for_round",
             "set_contact",
             "erase_contact",
+            "ask_verification",
             "register_webhook",
             "rotate_webhook_secret",
             "ping_webhook",
@@ -33,6 +34,7 @@ ROLES: dict[str, frozenset[str]] = {
     "core": frozenset({"apply", "endorse", "reject", "suspend_member", "reinstate_member"}),
     "member": frozenset(
         {
+            "ask_verification",
             "leave",
             "declare_partnership",
             "confirm_partnership",

@@ -101,11 +101,12 @@ def stop() -> None:
 
 
 def instrument(app: Any) -> None:
-    """A server span for each HTTP request, if traces are exported; not for health checks."""
+    """A server span for each HTTP request, if traces are exported; not for health checks,
+    and not for links that hold a token."""
     if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 
-        FastAPIInstrumentor.instrument_app(app, excluded_urls="/health/.*")
+        FastAPIInstrumentor.instrument_app(app, excluded_urls="/health/.*,/verifications/.*")
 
 
 def traceparent() -> str | None:

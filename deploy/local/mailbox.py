@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import mailbox
+import re
 import signal
 import threading
 from email import message_from_bytes, policy
@@ -58,11 +59,40 @@ def messages(maildir: Path) -> list[EmailMessage]:
     if not maildir.is_dir():
         return []
     box = mailbox.Maildir(maildir, create=False)
-    parsed = [
-        message_from_bytes(box.get_bytes(key), policy=policy.default) for key in box.iterkeys()
-    ]
-    found = [message for message in parsed if isinstance(message, EmailMessage)]
+    found = [m for key in box.iterkeys() if (m := _parsed(box.get_bytes(key)))]
     return sorted(found, key=lambda message: int(message[ARRIVAL]))
+
+
+class Unread:
+    """What has come into a Maildir since it was last asked for."""
+
+    def __init__(self, maildir: Path) -> None:
+        self._maildir = maildir
+        self._read: set[str] = set()
+
+    def unread(self) -> list[EmailMessage]:
+        """All mail that this has not given before, in any order."""
+        if not self._maildir.is_dir():
+            return []
+        box = mailbox.Maildir(self._maildir, create=False)
+        keys = [key for key in box.iterkeys() if key not in self._read]
+        self._read.update(keys)
+        return [message for key in keys if (message := _parsed(box.get_bytes(key)))]
+
+
+def _parsed(content: bytes) -> EmailMessage | None:
+    message = message_from_bytes(content, policy=policy.default)
+    return message if isinstance(message, EmailMessage) else None
+
+
+def verification_link(message: EmailMessage) -> str | None:
+    """The link by which whoever got a message verifies the address; None in any other message."""
+    body = message.get_body(("plain",))
+    found = _LINK.search(body.get_content()) if body is not None else None
+    return found[0] if found else None
+
+
+_LINK = re.compile(r"https?://\S+/verifications/[\w-]+")
 
 
 class Keep:

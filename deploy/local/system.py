@@ -104,6 +104,8 @@ class System:
         if service == "members":  # it signs with the key that the tokens of `authorization` have
             own.setdefault("ALLIANCE_SIGNING_KEYS_DIR", str(self._jwks.parent))
             own.setdefault("ALLIANCE_PUBLIC_URL", f"http://127.0.0.1:{port}")
+        if service == "notify":
+            own.setdefault("ALLIANCE_NOTIFY_URL", self.url(service))
         return self.stack.process(
             name, self.command(service, port), {**self.addresses.environment(), **own}
         )

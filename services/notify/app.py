@@ -1,6 +1,7 @@
 """notify as a process: `uvicorn services.notify.app:app`."""
 
 from services.notify import api, sender, unsubscribe_api
+from services.notify.contacts import verification_api, verifier
 from services.notify.examples import EXAMPLES
 from services.notify.handlers import on
 from services.notify.settings import NotifySettings
@@ -16,8 +17,9 @@ app = Service(
     routers=[
         api.router,
         unsubscribe_api.router,
+        verification_api.router,
     ],
     examples=EXAMPLES,
     on=on,
-    workers=[sender.worker, courier.worker],
+    workers=[sender.worker, courier.worker, verifier.worker],
 ).app

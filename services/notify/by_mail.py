@@ -23,7 +23,9 @@ log = logging.getLogger("alliance.notify")
 LONGEST_PAUSE = 900.0
 LONGEST_AWAY = 30.0
 BROKEN_PAUSE = 60.0
-FACTS_PAUSE = 1.0
+FACTS_PAUSE = 0.25
+HELD_BACK_SECONDS = 30.0
+"""After so long notices to an address that is not verified are looked at: they may be old."""
 
 
 class ByMail:
@@ -37,6 +39,7 @@ class ByMail:
         self._store = mongo
         self._connections = Connections(settings)
         self._away_pause = 0.0
+        self._held_back: dict[str, float] = {}
         self.closed_until = 0.0
         self.give_up_seconds = settings.send_give_up_seconds
 
@@ -49,6 +52,17 @@ class ByMail:
         """The mail domains; "" where there is no address."""
         domains = await vault.domains(self._store, {n.to for n in notices})
         return [domains.get(n.to, "") for n in notices]
+
+    async def held_back(self) -> set[str]:
+        """Contacts whose address was not verified when there was something for it."""
+        now = asyncio.get_running_loop().time()
+        self._held_back = {ref: until for ref, until in self._held_back.items() if until > now}
+        if self._held_back:
+            found = await store.contacts_standing(self._store, self._held_back)
+            for ref, state in found.items():
+                if state.status != "unverified":
+                    del self._held_back[ref]
+        return set(self._held_back)
 
     async def write(self, bundles: Sequence[Bundle]) -> list[Written]:
         """Letters, with what is known now. An error in one is ours to repair and holds up no
@@ -100,6 +114,10 @@ class ByMail:
     def _written(self, bundle: Bundle, known: Known, told_before: int) -> Written:
         """The letter of a bundle; those of it that need none are closed. Where facts are still on
         their way all of it waits, so that a digest stays one mail."""
+        ref = bundle[0].notice.to
+        if self._unverified(bundle, known):
+            self._held_back[ref] = asyncio.get_running_loop().time() + HELD_BACK_SECONDS
+            return Written(later=tuple((q, FACTS_PAUSE) for q in bundle))
         failed: list[NoticeFailed] = []
         letters: list[tuple[Queued, Letter]] = []
         for queued in bundle:
@@ -113,6 +131,13 @@ class ByMail:
         parcel = self._parcel(letters, known, told_before) if letters else None
         return Written(parcel, tuple(failed))
 
+    def _unverified(self, bundle: Bundle, known: Known) -> bool:
+        """Whether all of it waits for its address to be verified: unless it has waited long."""
+        ref = bundle[0].notice.to
+        standing = known.contacts_standing.get(ref)
+        waits = ref in known.contacts and (standing is None or standing.status == "unverified")
+        return waits and all(q.age < self.give_up_seconds for q in bundle)
+
     def _decide(self, queued: Queued, known: Known) -> Letter | FailureReason | None:
         """What to say, or why nothing is said; None where facts are still on their way."""
         notice = queued.notice
@@ -122,6 +147,10 @@ class ByMail:
             return reason
         if notice.to not in known.contacts:
             return "no-address"
+        standing = known.contacts_standing.get(notice.to)
+        if standing is None or standing.status != "verified":
+            suspended = standing is not None and standing.status == "suspended"
+            return "suspended-address" if suspended else "unverified"
         patience = self._settings.facts_patience_seconds
         if not is_complete(notice, known) and queued.age < patience:
             return None
@@ -145,13 +174,14 @@ class ByMail:
             to=contact.email,
             content=mail.flat(message, contact.email),
             language=contact.language,
+            edition=contact.edition,
         )
 
     def _message(
         self, notice: Notice, letter: Letter, titles: Titles, contact: Contact
     ) -> EmailMessage:
         unsubscribe_url = unsubscribing.url(
-            self._settings.public_url,
+            self._settings.own_url,
             self._settings.link_keys,
             notice.recipient_id,
             [model.MESSAGES[notice.message].kind],

@@ -1,14 +1,14 @@
 """Commands of notify: load, decide, commit."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
-
-from pydantic import Field
 
 from services.notify import attempts, model, repeating, store, timing, vault
 from services.notify import preferences as wishes
 from services.notify.attempts import AttemptId
+from services.notify.contacts import commands as contacts
+from services.notify.contacts.commands import Bounce
 from services.notify.delivery import Queued
 from services.notify.model import Notice, Recipient
 from services.notify.preferences import Preferences, SetPreferences
@@ -18,21 +18,12 @@ from services.notify.webhooks.model import wants
 from shared import crash, telemetry
 from shared.actor import Command
 from shared.events.envelope import rfc3339
-from shared.events.facts import Line1, Text
+from shared.events.facts import Text
 from shared.events.ids import ContactRef, MemberId, NoticeId
 from shared.events.members import MemberApplied
 from shared.events.notify import Kind, NoticeFailed, NoticeQueued, NoticeSent, NoticeWithheld
 from shared.events.registry import Event
 from shared.uow import UnitOfWork
-
-
-class SetContact(Command):
-    """Where a contact is reached, and how it is spoken to."""
-
-    email: str = Field(max_length=320, repr=False)
-    name_for_greeting: Line1 | None = Field(None, repr=False)
-    language: Literal["uk", "en"]
-    timezone: str = vault.DEFAULT_ZONE
 
 
 class RepeatNotice(Command):
@@ -47,19 +38,7 @@ class Closing(NamedTuple):
     queued: Queued
     outcome: NoticeSent | NoticeFailed
     attempts: tuple[AttemptId, ...] = ()
-
-
-async def set_contact(ref: ContactRef, command: SetContact, uow: UnitOfWork) -> None:
-    """Write an address into the vault. Raises InvalidInput."""
-    contact = vault.contact(
-        command.email, command.name_for_greeting, command.language, command.timezone
-    )
-    await vault.put(uow.store, uow.session, ref, contact)
-
-
-async def erase_contact(ref: ContactRef, uow: UnitOfWork) -> None:
-    """Erase an address from the vault; notices to it fail from now on."""
-    await vault.erase(uow.store, uow.session, ref)
+    bounce: Bounce | None = None
 
 
 async def tell(event: Event, uow: UnitOfWork) -> None:
@@ -104,14 +83,16 @@ async def close(outcome: NoticeSent | NoticeFailed, uow: UnitOfWork) -> None:
         await uow.record(notices, outcome)
 
 
-async def close_all(closings: Sequence[Closing], uow: UnitOfWork) -> None:
-    """Record what became of many notices, each because it was queued, and how the attempts ended
-    by which they were sent."""
+async def close_all(closings: Sequence[Closing], report: bool, uow: UnitOfWork) -> None:
+    """Record what became of many notices, each because it was queued, how the attempts ended by
+    which they were sent, and which addresses bounced; `report` says to tell the operator."""
     await uow.preload(closing.outcome for closing in closings)
     for closing in closings:
         uow.because(closing.queued.cause)
         with telemetry.span("close notice", parent=closing.queued.entry.traceparent):
             await close(closing.outcome, uow)
+            if closing.bounce and (ref := closing.queued.notice.contact_ref):
+                await contacts.suspend(ref, closing.bounce, report, uow)
     taken = [a for c in closings if isinstance(c.outcome, NoticeSent) for a in c.attempts]
     if taken:
         await attempts.close(uow.store, taken, "taken", session=uow.session)
@@ -166,10 +147,7 @@ async def _queue(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfWork)
 
 
 async def queue_mail(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfWork) -> None:
-    """Queue a mail to a recipient, if it has a contact."""
-    if recipient.contact_ref is None:
-        telemetry.notices.add(1, {"outcome": "no-contact"})
-        return
+    """Queue a mail to a recipient; one that has no contact has it in its feed only."""
     new_id = model.notice_id(waiting["about"], recipient.id, waiting["message"])
     if await uow.get(notices, new_id) is not None:
         return
@@ -180,10 +158,11 @@ async def queue_mail(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfW
         "channel": "email",
         **waiting,
     }
-    when = await _when(recipient.id, recipient.contact_ref, waiting["message"], uow)
+    ref = recipient.contact_ref
+    when = await _when(recipient.id, ref, waiting["message"], uow) if ref else None
     if when is None:
         await uow.record(notices, NoticeWithheld.model_validate(decided))
-        telemetry.notices.add(1, {"outcome": "withheld"})
+        telemetry.notices.add(1, {"outcome": "withheld" if ref else "no-contact"})
         return
     not_before = rfc3339(when.not_before) if when.not_before else None
     await uow.record(notices, NoticeQueued(**decided, not_before=not_before, digest=when.digest))

@@ -75,6 +75,8 @@ class Parcel:
     to: str = field(repr=False)
     content: bytes = field(repr=False)
     language: Language | None = None
+    edition: int = 0
+    """Which of its contact's addresses it goes to."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,10 @@ class Carrier(Protocol):
     async def lanes(self, notices: Sequence[Notice]) -> list[str]:
         """The lane of each notice: what its destination shares with others that are slow, or
         away, together. It may hold personal data, and is neither stored nor logged."""
+
+    async def held_back(self) -> set[str]:
+        """Destinations to which nothing may be sent now; their notices wait, and are not looked
+        at."""
 
     async def write(self, bundles: Sequence[Bundle]) -> list[Written]:
         """What is to be handed over for each bundle, by the state of this moment."""

@@ -37,7 +37,7 @@ def compose(
 ) -> EmailMessage:
     """The mail; `notice` is any of its notices, `letters` are what all of them say."""
     unsubscribe_url = unsubscribing.url(
-        settings.public_url,
+        settings.own_url,
         settings.link_keys,
         notice.recipient_id,
         [model.MESSAGES[letter.message].kind for letter in letters],

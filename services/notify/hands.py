@@ -14,6 +14,7 @@ from pymongo.errors import PyMongoError
 from services.notify import attempts, store
 from services.notify.attempts import Attempt
 from services.notify.by_mail import BROKEN_PAUSE, not_sent
+from services.notify.contacts.commands import Bounce
 from services.notify.delivery import (
     AddressRefused,
     Bundle,
@@ -185,7 +186,8 @@ class Hands:
             made = attempt.numbers[queued.notice.id]
             reason = self._reason(queued, refused, made)
             if reason is not None:
-                self._outcomes.add(queued, not_sent(queued.notice, reason, made), attempt.ids)
+                failed = not_sent(queued.notice, reason, made)
+                self._outcomes.add(queued, failed, attempt.ids, _bounce(parcel, refused))
                 continue
             self._put_off(queued.notice.id, self._carrier.pause(made))
             telemetry.notices.add(1, {"outcome": "later"})
@@ -229,6 +231,13 @@ def _sent(queued: Queued, parcel: Parcel, attempt: Attempt) -> NoticeSent:
         attempts=attempt.numbers[notice.id],
         uncertain=attempt.uncertain[notice.id] or None,
     )
+
+
+def _bounce(parcel: Parcel, refused: NotHandedOver) -> Bounce | None:
+    """The answer that refused the address for good, if the server gave one."""
+    if isinstance(refused, AddressRefused) and refused.code:
+        return Bounce(parcel.edition, refused.code)
+    return None
 
 
 def _now() -> float:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.notify import model, store, vault, wording
+from services.notify.contacts.model import ContactState
 from services.notify.model import Match, Notice
 from services.notify.preferences import Preferences
 from services.notify.vault import Contact
@@ -25,6 +26,7 @@ class Known:
     facts: dict[str, Envelope]
     events: dict[str, Event]
     contacts: dict[str, Contact]
+    contacts_standing: dict[str, ContactState]
     preferences: dict[str, Preferences]
     standing: dict[str, list[State]]
     donors: dict[str, tuple[MemberId, ...]]
@@ -40,6 +42,7 @@ async def read(database: Store, notices: Sequence[Notice]) -> Known:
         facts=facts,
         events=events,
         contacts=await vault.look_up(database, {n.to for n in notices}),
+        contacts_standing=await store.contacts_standing(database, {n.to for n in notices}),
         preferences=await store.preferences_of(database, {n.recipient_id for n in notices}),
         standing=await store.standing(database, events),
         donors=await store.donors(database, {e.subject for e in events.values()}),

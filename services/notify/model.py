@@ -275,7 +275,8 @@ class Match(State):
 class Notice(State):
     """One message to one recipient about one event, and what became of it.
 
-    A withheld one is of a kind that its recipient wants no mail of.
+    A withheld one is of a kind that its recipient wants no mail of, or its recipient has no
+    contact: it is in the feed only.
     """
 
     what: ClassVar[str] = "notice"

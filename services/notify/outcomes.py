@@ -7,7 +7,9 @@ from collections.abc import Callable
 from services.notify import commands
 from services.notify.attempts import AttemptId
 from services.notify.commands import Closing
+from services.notify.contacts.commands import Bounce
 from services.notify.delivery import Queued
+from services.notify.settings import NotifySettings
 from shared import crash, telemetry
 from shared.events.notify import NoticeFailed, NoticeSent
 from shared.mongo import is_away
@@ -31,6 +33,8 @@ class Outcomes:
         self._recorded = recorded
         self._closings: dict[str, Closing] = {}
         self._first = 0.0
+        assert isinstance(service.settings, NotifySettings)
+        self._report = service.settings.operator_contact is not None
 
     @property
     def notices(self) -> set[str]:
@@ -45,11 +49,12 @@ class Outcomes:
         queued: Queued,
         outcome: NoticeSent | NoticeFailed,
         attempts: tuple[AttemptId, ...] = (),
+        bounce: Bounce | None = None,
     ) -> None:
-        """Remember what became of a notice."""
+        """Remember what became of a notice, and the answer by which its address bounced."""
         if not self._closings:
             self._first = asyncio.get_running_loop().time()
-        self._closings[queued.notice.id] = Closing(queued, outcome, attempts)
+        self._closings[queued.notice.id] = Closing(queued, outcome, attempts, bounce)
 
     def due(self, now: float) -> bool:
         """Whether it is time to record, by the event loop's clock: many have come together, or the
@@ -97,9 +102,9 @@ class Outcomes:
         return found
 
     async def _record(self, batch: list[Closing]) -> None:
-        await self._service.command(lambda uow: commands.close_all(batch, uow))
+        await self._service.command(lambda uow: commands.close_all(batch, self._report, uow))
         crash.point("after-outcome-commit")
-        for queued, outcome, _ in batch:
+        for queued, outcome, _, _ in batch:
             del self._closings[queued.notice.id]
             self._recorded(queued.notice.id)
             said = outcome.reason if isinstance(outcome, NoticeFailed) else "sent"

@@ -31,9 +31,9 @@ def repeat(notice: Notice, wanted: Preferences, reason: Text, new_id: NoticeId) 
     must_be_mail(notice)
     if notice.status not in ("sent", "failed"):
         raise NotOver(
-            "notice {notice} is {status}: only what was sent or has failed can be sent again",
+            "notice {notice} is {given}: only what was sent or has failed can be sent again",
             notice=notice.id,
-            status=notice.status,
+            given=notice.status,
         )
     kind = MESSAGES[notice.message].kind
     if getattr(wanted.timings, kind) == "off":

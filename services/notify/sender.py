@@ -156,7 +156,7 @@ class Sender:
             moment,
             digests=rfc3339(datetime.now(UTC) - self._grace),
             not_these=[*self._in_hand, *self._later],
-            not_to=self._lanes.closed_refs(now),
+            not_to={*self._lanes.closed_refs(now), *await self._carrier.held_back()},
             limit=PAGE,
         )
         due = [(_notice(document), document["last_event"]) for document in documents]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from services.notify.unsubscribing import LEAST_KEY
+from shared.events.ids import UUID_PATTERN
 from shared.settings import Settings
 
 
@@ -84,6 +85,31 @@ class NotifySettings(Settings):
             "below it; absent: no links.",
         ),
     ] = None
+    notify_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[!#-;=?-~]+$",
+            description="Where people reach this service: the pages behind the links that verify "
+            "an address, and feeds, are below it; absent: below the public URL. Without either no "
+            "address can be verified.",
+        ),
+    ] = None
+    verification_days: Annotated[
+        float, Field(gt=0, description="How long a link that verifies an address is good.")
+    ] = 14.0
+    verification_pause_seconds: Annotated[
+        float, Field(ge=0, description="How soon another mail to verify it may be asked for.")
+    ] = 300.0
+    verifications_a_day: Annotated[
+        int, Field(ge=1, description="Most mails a day to verify one contact's address.")
+    ] = 5
+    operator_contact: Annotated[
+        str | None,
+        Field(
+            pattern=UUID_PATTERN,
+            description="Reference of the contact that is told of addresses that bounced.",
+        ),
+    ] = None
     link_keys_file: Annotated[
         Path | None,
         Field(
@@ -109,6 +135,12 @@ class NotifySettings(Settings):
         if file is not None:
             _link_keys(file)
         return file
+
+    @property
+    def own_url(self) -> str | None:
+        """Where people reach this service, without a slash at its end."""
+        found = self.notify_url or self.public_url
+        return found.rstrip("/") if found else None
 
     @property
     def link_keys(self) -> list[bytes]:

@@ -6,8 +6,10 @@ from typing import Any
 
 from pymongo import IndexModel
 
-from services.notify import attempts, model
+from services.notify import attempts, model, vault
 from services.notify.attempts import ATTEMPTS
+from services.notify.contacts.model import ContactState
+from services.notify.contacts.model import evolve as evolve_contact
 from services.notify.model import Match, Need, Notice, Partnership, Pledge, Recipient
 from services.notify.preferences import Preferences
 from services.notify.preferences import evolve as evolve_preferences
@@ -35,12 +37,20 @@ from shared.events.members import (
     PartnershipEnded,
 )
 from shared.events.notify import (
+    ContactChanged,
+    ContactErased,
+    ContactExported,
+    ContactMailFailed,
+    ContactMailSent,
+    ContactSuspended,
+    ContactVerified,
     NoticeFailed,
     NoticeQueued,
     NoticeRequeued,
     NoticeSent,
     NoticeWithheld,
     PreferencesChanged,
+    VerificationAsked,
     WebhookDisabled,
     WebhookEnabled,
     WebhookRegistered,
@@ -68,6 +78,8 @@ notices = Folded(
     [
         IndexModel([("status", 1), ("not_before", 1), ("last_event", 1)]),
         IndexModel([("recipient_id", 1), ("_id", 1)]),
+        IndexModel([("recipient_id", 1), ("about", -1)]),
+        IndexModel([("thread", 1), ("about", -1)]),
         IndexModel(
             [("contact_ref", 1), ("not_before", 1)],
             name="digests",
@@ -85,11 +97,32 @@ preferences = Folded(
     "preferences", Preferences, evolve_preferences, {PreferencesChanged: "member_id"}
 )
 
+contact_states = Folded(
+    "contact_states",
+    ContactState,
+    evolve_contact,
+    dict.fromkeys(
+        (
+            ContactChanged,
+            VerificationAsked,
+            ContactVerified,
+            ContactSuspended,
+            ContactMailSent,
+            ContactMailFailed,
+            ContactExported,
+            ContactErased,
+        ),
+        "contact_ref",
+    ),
+    [IndexModel("due", sparse=True), IndexModel([("status", 1), ("_id", 1)])],
+)
+
 recipients = Folded(
     "recipients",
     Recipient,
     model.evolve_recipient,
     dict.fromkeys((MemberApplied, MemberAdmitted, MemberRejected), "member_id"),
+    [IndexModel("contact_ref", sparse=True)],
 )
 
 partnerships = Folded(
@@ -159,8 +192,13 @@ RECORDS = Records(
     matches,
     preferences,
     webhooks,
-    plain=("contacts", FACTS, AWAITED, ATTEMPTS, ENDPOINTS, DELIVERIES),
-    plain_indexes={ATTEMPTS: attempts.INDEXES, DELIVERIES: INDEXES},
+    contact_states,
+    plain=(vault.CONTACTS, FACTS, AWAITED, ATTEMPTS, ENDPOINTS, DELIVERIES),
+    plain_indexes={
+        vault.CONTACTS: vault.INDEXES,
+        ATTEMPTS: attempts.INDEXES,
+        DELIVERIES: INDEXES,
+    },
 )
 
 Document = dict[str, Any]
@@ -276,6 +314,26 @@ async def preferences_of(store: Store, members: Iterable[str]) -> dict[str, Pref
     found = store[preferences.name].find({"_id": {"$in": list(members)}})
     documents = await found.to_list(None)
     return {d["_id"]: state for d in documents if (state := held(preferences, d).state)}
+
+
+async def contacts_standing(store: Store, refs: Iterable[str]) -> dict[str, ContactState]:
+    """How contacts' addresses stand, by reference, as far as one was ever written."""
+    found = store[contact_states.name].find({"_id": {"$in": list(refs)}})
+    documents = await found.to_list(None)
+    return {d["_id"]: state for d in documents if (state := held(contact_states, d).state)}
+
+
+async def members_of_contact(store: Store, ref: str) -> list[MemberId]:
+    """The members that are reached by a contact."""
+    found = store[recipients.name].find({"contact_ref": ref}, {"_id": 1}).sort("_id", 1)
+    return [MemberId(d["_id"]) for d in await found.to_list(None)]
+
+
+async def contacts_with_mail(store: Store, not_these: Iterable[str], limit: int) -> list[Document]:
+    """The documents of contacts about which a mail is due."""
+    query: Document = {"due": {"$in": ["verification", "address-suspended"]}}
+    query["_id"] = {"$nin": list(not_these)}
+    return await store[contact_states.name].find(query).limit(limit).to_list(None)
 
 
 async def donors(store: Store, need_ids: Iterable[str]) -> dict[str, tuple[MemberId, ...]]:

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from html import escape
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
 
-from services.notify import commands, unsubscribing
+from services.notify import commands, pages, unsubscribing
 from services.notify.settings import NotifySettings
 from services.notify.unsubscribing import Unsubscription
 from shared.actor import Actor, Cause, new_correlation
@@ -21,16 +20,6 @@ from shared.uow import UnitOfWork
 
 BY_LINK = Actor("link:unsubscribe")
 """Whoever holds a mail and follows its link; nobody knows who that is."""
-
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex",
-    "Vary": "Accept-Language",
-}
 
 router = APIRouter(include_in_schema=False)
 
@@ -75,46 +64,12 @@ def _page(request: Request, which: str, asked: Unsubscription | None, status: in
     language = preferred(request.headers.get("accept-language", ""))
     said = WORDS[language]
     kinds = "".join(f"<li>{escape(said[kind])}</li>" for kind in (asked.kinds if asked else ()))
-    button = (
-        '<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click">'
-        f'<button type="submit">{escape(said["button"])}</button></form>'
-        if which == "ask"
-        else ""
-    )
-    body = PAGE.format(
-        language=language,
-        title=escape(said[which]),
-        more=escape(said[f"{which} more"]),
-        kinds=f"<ul>{kinds}</ul>" if kinds else "",
-        button=button,
-    )
-    return HTMLResponse(body, status, HEADERS | {"Content-Language": language})
+    more = f"<ul>{kinds}</ul>" if kinds else ""
+    more += f"<p>{escape(said[f'{which} more'])}</p>"
+    if which == "ask":
+        more += pages.button(said["button"], ("List-Unsubscribe", "One-Click"))
+    return pages.page(language, said[which], more, status)
 
-
-PAGE = """<!doctype html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 1.125rem/1.5 system-ui, sans-serif; }}
-main {{ max-width: 36rem; margin: 2rem auto; padding: 0 1rem; }}
-button {{ font: inherit; padding: .75rem 1.25rem; border: 2px solid; border-radius: 4px; }}
-button:focus-visible {{ outline: 3px solid #0b4f9e; outline-offset: 3px; }}
-</style>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-{kinds}
-<p>{more}</p>
-{button}
-</main>
-</body>
-</html>
-"""
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {

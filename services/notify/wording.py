@@ -28,6 +28,9 @@ __all__ = [
     "Titles",
     "Written",
     "digest",
+    "entry",
+    "link",
+    "localised",
     "named",
     "operation",
     "verification",
@@ -204,11 +207,34 @@ def operation(
     return _rendered("letter", said, name, [], None, item=_spoken(message, found, said))
 
 
+def entry(
+    letter: Letter,
+    titles: Titles,
+    *,
+    language: str = DEFAULT_LANGUAGE,
+    zone: str = "UTC",
+    public_url: str | None = None,
+) -> Written:
+    """A letter as an entry of a feed: without greeting and footer, its HTML a part of a page."""
+    item = _item(letter, titles, speech(language), zone, public_url)
+    text, html = (
+        _LAYOUTS.get_template(name).render({"item": item, "link_class": ""})
+        for name in ("item.txt", "item.html")
+    )
+    return Written(item.subject, safe(text).strip() + "\n", html)
+
+
+def localised(names: Mapping[str, str], language: str) -> str | None:
+    """A name in a language, else in English, else in any."""
+    found = names.get(language) or names.get(DEFAULT_LANGUAGE) or next(iter(names.values()), None)
+    return one_line(found, NAME_LIMIT) if found else None
+
+
 def _item(letter: Letter, titles: Titles, said: Speech, zone: str, public_url: str | None) -> Item:
     found = words(letter, said.language, titles, zone)
-    link = _link(letter.event, public_url) if public_url else None
+    there = link(letter.event, public_url) if public_url else None
     time = said.moment(letter.time, zone)
-    return _spoken(letter.message, found, said, link=link, time=time)
+    return _spoken(letter.message, found, said, link=there, time=time)
 
 
 def _spoken(
@@ -278,7 +304,8 @@ def _heading(event: Event, voice: Voice) -> str:
     return voice.name(event.subject)
 
 
-def _link(event: Event, public_url: str) -> str | None:
+def link(event: Event, public_url: str) -> str | None:
+    """Where the thing that an event tells of is shown."""
     for field, place in PLACES:
         if found := getattr(event, field, None):
             return f"{public_url.rstrip('/')}/{place}/{found}"

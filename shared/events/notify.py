@@ -17,7 +17,12 @@ FailureReason = Literal[
     "unwanted",
     "gave-up",
     "webhook-closed",
+    "unverified",
+    "suspended-address",
 ]
+
+ContactMail = Literal["verification", "address-suspended"]
+"""Mails about an address: to whoever reads it, to verify it; to the operator, that it bounced."""
 
 Kind = Literal["membership", "partnerships", "needs", "projects", "matches", "operations"]
 """What messages are gathered under, for preferences and webhooks."""
@@ -80,12 +85,12 @@ class NoticeQueued(Event, type="notice-queued", version=1, owner="notify", subje
 
 
 class NoticeWithheld(Event, type="notice-withheld", version=1, owner="notify", subject="notice_id"):
-    """An event concerns a recipient that wants no mail of its kind: none is sent, and its feed
-    has it. Subject: the notice's id."""
+    """An event concerns a recipient that wants no mail of its kind, or that has no contact: none
+    is sent, and its feed has it. Subject: the notice's id."""
 
     notice_id: NoticeId
     recipient_id: MemberId
-    contact_ref: ContactRef
+    contact_ref: ContactRef | None = None
     channel: Channel
     message: str
     about: Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -192,3 +197,83 @@ class PreferencesChanged(
     digest_hour: Annotated[int, Field(ge=0, le=23)]
     digest_weekday: Weekday
     quiet_hours: QuietHours | None = None
+
+
+class OfAddress(Event):
+    """What every event of an address names: whose and which it is, never the address itself."""
+
+    contact_ref: ContactRef
+    edition: Annotated[int, Field(ge=1)]
+
+
+class ContactChanged(
+    OfAddress, type="contact-changed", version=1, owner="notify", subject="contact_ref"
+):
+    """An address was written, the first one or another. Nothing but a mail that asks whether it is
+    right goes there until it is verified. Subject: the contact's reference.
+
+    `edition` counts the addresses that the contact has had.
+    """
+
+
+class VerificationAsked(
+    OfAddress, type="verification-asked", version=1, owner="notify", subject="contact_ref"
+):
+    """Another mail by which an address is verified was asked for. Subject: the contact's
+    reference."""
+
+    number: Annotated[int, Field(ge=2)]
+
+
+class ContactVerified(
+    OfAddress, type="contact-verified", version=1, owner="notify", subject="contact_ref"
+):
+    """Somebody who reads the address has followed the link. Subject: the contact's reference."""
+
+
+class ContactSuspended(
+    OfAddress, type="contact-suspended", version=1, owner="notify", subject="contact_ref"
+):
+    """The mail server refused the address for good: nothing more is sent there until one is
+    written anew. Subject: the contact's reference.
+
+    `code` is the server's answer (RFC 5321, 5xx); `report` says that a mail tells the operator.
+    """
+
+    code: Annotated[int, Field(ge=500, le=599)]
+    report: bool = False
+
+
+class ContactMailSent(
+    OfAddress, type="contact-mail-sent", version=1, owner="notify", subject="contact_ref"
+):
+    """The mail server took a mail about an address. Subject: the contact's reference."""
+
+    mail: ContactMail
+    number: Annotated[int, Field(ge=1)]
+    message_id: str
+
+
+class ContactMailFailed(
+    OfAddress, type="contact-mail-failed", version=1, owner="notify", subject="contact_ref"
+):
+    """A mail about an address could not be handed over, and is not tried again. Subject: the
+    contact's reference."""
+
+    mail: ContactMail
+    number: Annotated[int, Field(ge=1)]
+    reason: Literal["address-refused", "message-refused", "gave-up"]
+
+
+class ContactExported(
+    Event, type="contact-exported", version=1, owner="notify", subject="contact_ref"
+):
+    """An operator was shown all that is kept of a person. Subject: the contact's reference."""
+
+    contact_ref: ContactRef
+
+
+class ContactErased(Event, type="contact-erased", version=1, owner="notify", subject="contact_ref"):
+    """All that was kept of a person is erased. Subject: the contact's reference."""
+
+    contact_ref: ContactRef

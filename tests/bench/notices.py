@@ -34,7 +34,7 @@ from services.notify.vault import CONTACTS
 from shared.actor import Actor, Cause
 from shared.events.ids import ContactRef, MemberId, NeedId
 from shared.events.members import MemberApplied
-from shared.events.notify import NoticeQueued
+from shared.events.notify import ContactChanged, ContactVerified, NoticeQueued
 from shared.events.projects import NeedPosted
 from shared.log import Held, held
 from shared.mongo import Session, Store
@@ -69,7 +69,8 @@ async def fill(
     contacts = [
         {"_id": ref, "email": f"office{i}@{domain(i)}"} | _SPOKEN for i, ref in enumerate(refs)
     ]
-    await mongo[CONTACTS].insert_many(contacts)
+    await mongo[CONTACTS].insert_many([contact | {"edition": 1} for contact in contacts])
+    await mongo[own.contact_states.name].insert_many([_verified(ref) for ref in refs])
     logs = Logs()
     recipients = [(_member(member, ref)) for member, ref in zip(members, refs, strict=True)]
     await mongo["recipients"].insert_many([_learnt(own.recipients, e, logs) for e in recipients])
@@ -115,6 +116,14 @@ def _member(member: MemberId, ref: ContactRef) -> MemberApplied:
 
 def _need(authority: MemberId) -> NeedPosted:
     return need_posted(NeedId.new()).model_copy(update={"authority_id": authority})
+
+
+def _verified(ref: ContactRef) -> dict[str, Any]:
+    document: Held[Any] = Held()
+    for event in (ContactChanged, ContactVerified):
+        told = event(contact_ref=ref, edition=1)
+        document.fold(own.contact_states, told, ref, str(MemberId.new()))
+    return document.document(ref)
 
 
 def _learnt(collection: Any, event: Any, logs: Logs) -> dict[str, Any]:

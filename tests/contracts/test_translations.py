@@ -111,6 +111,12 @@ def test_translations_name_the_same_values() -> None:
                 assert values(str(message.string)) == values(str(message.id)), message.id
 
 
+def test_no_value_has_the_name_of_a_problems_own_field() -> None:
+    """RFC 9457 has these; a value of the same name would replace what they say."""
+    own = {"type", "title", "status", "detail", "errors"}
+    assert [t for t in sorted(templates()) if own & values(t)] == []
+
+
 def of_pydantic() -> dict[str, str]:
     """Our words for what pydantic says, by its type of error."""
     with (HERE / "uk.po").open("rb") as file:

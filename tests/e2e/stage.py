@@ -26,6 +26,7 @@ class Stage(Acting):
     def __init__(self, system: System) -> None:
         super().__init__(system)
         self._applicants = 0
+        self._contact: str | None = None
 
     async def open_all(self) -> None:
         """The alliance, two authorities and two partners."""
@@ -167,6 +168,18 @@ class Stage(Acting):
             {"_id": staged["webhook_id"]}, {"$set": {"status": "disabled", "cause": "gone"}}
         )
         return staged
+
+    async def unverified(self) -> Json:
+        """The contact of a member, whose address is not verified."""
+        if self._contact is None:
+            self._contact = str(uuid4())
+            path = f"/contacts/{self._contact}"
+            body = BODIES["set_contact"]
+            answer = await self.ask("operator", "notify", path, body, method="PUT")
+            assert answer.status_code == 204, answer.text
+            await self.apply("reader", "ukraine", contact_ref=self._contact)
+            await self.at_rest()
+        return {"contact_ref": self._contact}
 
     async def notice(self) -> Json:
         """A notice that failed: whom it is for has a contact, and no address in the vault."""
@@ -320,6 +333,13 @@ ROWS: dict[str, Row] = {
     "set_rates": Row("matching", "/rates", Stage.nothing, "operator"),
     "set_contact": Row(
         "notify", "/contacts/{contact_ref}", Stage.contact, "operator", method="PUT"
+    ),
+    "ask_verification": Row(
+        "notify",
+        "/contacts/{contact_ref}/verifications",
+        Stage.unverified,
+        "reader",
+        "cascais",
     ),
     "set_preferences": Row(
         "notify", "/preferences/{member_id}", Stage.of_irpin, "irpin", "cascais", method="PUT"

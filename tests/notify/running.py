@@ -14,6 +14,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pymongo import MongoClient
 
+from deploy.local.mailbox import messages, verification_link
 from deploy.local.ports import free_port
 from deploy.local.stack import Stack
 from shared.auth import Issuer
@@ -100,6 +101,7 @@ class Notify:
             "ALLIANCE_JWKS_FILE": str(self.jwks),
             "ALLIANCE_LEASE_SECONDS": "1.5",
             "ALLIANCE_SEND_RETRY_SECONDS": "0.3",
+            "ALLIANCE_NOTIFY_URL": f"http://127.0.0.1:{self.port}",
             **settings,
         }
         if smtp_port:
@@ -119,6 +121,34 @@ class Notify:
             return self.http.get("/health/ready").status_code == 200
         except httpx.TransportError:
             return False
+
+    def set_contact(self, ref: str, email: str, language: str = "en", **more: str) -> None:
+        """Write an address as an operator."""
+        body = {"email": email, "language": language, **more}
+        answer = self.http.put(f"/contacts/{ref}", json=body)
+        assert answer.status_code == 204, answer.text
+
+    def verified_contact(
+        self, mails: list[EmailMessage] | Path, ref: str, email: str, language: str = "en"
+    ) -> None:
+        """Write an address, and follow the link in the mail that comes: the list loses it, a
+        Maildir keeps it."""
+        self.set_contact(ref, email, language)
+
+        def verified() -> bool:
+            found = messages(mails) if isinstance(mails, Path) else list(mails)
+            for mail in [m for m in found if m["To"] == email]:
+                if link := verification_link(mail):
+                    httpx.post(link)
+                    if isinstance(mails, list):
+                        mails.remove(mail)
+            return self.standing(ref).get("status") == "verified"
+
+        until(verified)
+
+    def standing(self, ref: str) -> dict[str, Any]:
+        """How a contact's address stands."""
+        return self.db["contact_states"].find_one({"_id": ref}) or {}
 
     def publish(self, events: Iterable[Event]) -> None:
         """Put events on their owners' topics, as their relays would."""

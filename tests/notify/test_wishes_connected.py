@@ -80,12 +80,11 @@ def notify(
     settings["ALLIANCE_PUBLIC_URL"] = f"http://127.0.0.1:{service.port}"
     service.start(server.port, ready=True, **settings)
     for member, language in ((IRPIN, "uk"), (CASCAIS, "en")):
-        body = {"email": f"{language}@mayor.example", "language": language}
-        answer = service.http.put(f"/contacts/{contact_of(member)}", json=body)
-        assert answer.status_code == 204, answer.text
+        address = f"{language}@mayor.example"
+        service.verified_contact(server.messages, contact_of(member), address, language)
     service.publish([logs.envelope(applied(m)) for m in (IRPIN, CASCAIS, SILENT)])
     service.publish([logs.envelope(pledge_made()), logs.envelope(need_posted())])
-    service.settled(2)
+    service.settled(4, contact_ref={"$ne": None})  # with the receipts of both applications
     yield service
     service.process.stop()
 
