@@ -34,7 +34,8 @@ $(VENV)/.dev: $(VENV)/.local requirements/dev.lock
 lock: $(VENV)/.bootstrap ## write requirements/*.lock again from pyproject.toml
 	$(UV_COMPILE) requirements/bootstrap.in -o requirements/bootstrap.lock
 	$(UV_COMPILE) pyproject.toml -o requirements/runtime.lock
-	$(UV_COMPILE) pyproject.toml --extra local -c requirements/runtime.lock -o requirements/local.lock
+	$(UV_COMPILE) pyproject.toml --extra ops -c requirements/runtime.lock -o requirements/ops.lock
+	$(UV_COMPILE) pyproject.toml --extra local -c requirements/ops.lock -o requirements/local.lock
 	$(UV_COMPILE) pyproject.toml --extra dev -c requirements/local.lock -o requirements/dev.lock
 
 # --- what a person runs ------------------------------------------------------
