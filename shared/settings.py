@@ -43,7 +43,7 @@ TokenAlgorithms = Annotated[
 class Settings(BaseSettings):
     """Common settings; the variable of field `kafka` is `ALLIANCE_KAFKA`, and so on."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
     kafka: Annotated[str, Field(description="Kafka's bootstrap servers, host:port.")]
     mongodb: Annotated[
