@@ -28,7 +28,7 @@ Written by `make docs-settings` from `shared/settings.py`, `services/*/settings.
 
 A service reads these variables once, at its start. It ends with status 1, and one line for each
 mistake, for a variable that begins with `ALLIANCE_` and that it does not know (with the nearest
-names), for a value that is not allowed, and for one from an example (`change-me…`). An empty variable
+names), for a value that is not allowed, and for one from an example (`change-me…`). An empty one
 is as if it were not there. A secret is never a variable but the first line of a file; it may not be
 empty, an example's, or shorter than {least} characters (the mail provider's may be short).
 
