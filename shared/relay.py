@@ -72,6 +72,16 @@ class Relay:
         pending = await self._store[LOG].count_documents({"pending": True})
         return int(pending + counters.get("next", 0) - counters.get("published", 0))
 
+    async def oldest(self) -> str | None:
+        """When the event was recorded that waits longest to be published; None where none does."""
+        counters = await self._store[LEASES].find_one({"_id": "relay"}) or {}
+        published = counters.get("published", 0)
+        log = self._store[LOG]
+        found = [await log.find_one({"pending": True}, sort=[("_id", 1)])]
+        if published < counters.get("next", 0):
+            found.append(await log.find_one({"position": published}))
+        return min((d["time"] for d in found if d is not None), default=None)
+
     async def _unpublished(self) -> list[Document]:
         counters = await self._store[LEASES].find_one({"_id": "relay"}) or {}
         published = counters.get("published", 0)

@@ -30,6 +30,8 @@ from shared.log import LOG, Records
 from shared.mongo import Session, Store, StoreAway
 from shared.openapi import Examples, describe
 from shared.problems import add_problem_handlers
+from shared.progress import Progress
+from shared.progress import router as progress_router
 from shared.relay import Relay, wake_on_inserts
 from shared.settings import Settings
 from shared.uow import UnitOfWork
@@ -116,9 +118,11 @@ class Service:
             roles_claim=settings.roles_claim,
             member_claim=settings.member_claim,
         )
+        self.app.state.progress = self.progress
         self.app.state.after_commit = [self.wake]
         self.app.state.limits = Limits(settings.commands_per_minute, settings.reads_per_minute)
         add_problem_handlers(self.app)
+        routers = [*routers, progress_router]
         describe(self.app, routers, summary=summary, examples=examples)
         for router in routers:
             self.app.include_router(router)
@@ -188,6 +192,22 @@ class Service:
             elif self.consumer.waits_for:
                 found["consumer"] = f"waits: {self.consumer.waits_for}"[:200]
         return found
+
+    async def progress(self) -> Progress:
+        """What it has still to publish and to read, all its instances together."""
+        lag: dict[str, int] | None = {}
+        if self.consumer is not None:
+            try:
+                lag = await self.consumer.uncommitted()
+            except BrokerAway as error:
+                log.warning("the broker does not say how far behind we are: %s", error)
+                lag = None
+        return Progress(
+            service=self.name,
+            backlog=await self.relay.backlog(),
+            oldest_unpublished=await self.relay.oldest(),
+            lag=lag,
+        )
 
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
+from shared import progress
 from shared.http import CommandRoute
 from shared.openapi import describe
 from shared.previewing import PreviewRoute
@@ -17,8 +18,10 @@ SERVICES = ("members", "projects", "matching", "notify")
 
 
 def router_of(service: str) -> APIRouter:
-    """A service's routes."""
-    found: APIRouter = importlib.import_module(f"services.{service}.api").router
+    """A service's routes: its own, and those that every service has."""
+    found = APIRouter()
+    found.routes.extend(importlib.import_module(f"services.{service}.api").router.routes)
+    found.routes.extend(progress.router.routes)
     return found
 
 
