@@ -193,9 +193,9 @@ class Store:
             except PyMongoError as error:
                 if not (error.has_error_label("TransientTransactionError") or is_away(error)):
                     raise
-                if _not_let_in(error) and await self.renew():
-                    continue
                 if is_away(error):
+                    if await self.renew():  # a refused password makes the server look away
+                        continue
                     raise StoreAway(str(error)) from error
                 if asyncio.get_running_loop().time() + pause > deadline:
                     raise StoreBusy("another transaction holds the same documents") from error

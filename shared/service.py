@@ -33,6 +33,7 @@ from shared.problems import add_problem_handlers
 from shared.progress import Progress
 from shared.progress import router as progress_router
 from shared.relay import Relay, wake_on_inserts
+from shared.retention import EXIT_UNSAFE, FOR_EVER, finite
 from shared.settings import Settings
 from shared.uow import UnitOfWork
 from shared.worker import Worker
@@ -231,12 +232,29 @@ class Service:
     async def _run(self) -> None:
         await self._prepare()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._topic_is_safe())
             group.create_task(self.relay.worker.run())
             group.create_task(wake_on_inserts(self.store, self.relay.worker))
             for worker in self.workers:
                 group.create_task(worker.run())
             if self.consumer is not None:
                 group.create_task(self.consumer.run())
+
+    async def _topic_is_safe(self) -> None:
+        """End the process where our log would lose its beginning, unless that is allowed."""
+        topic, settings = f"{self.name}.events", self.settings
+        unsafe = await finite(topic, settings.kafka, settings.security)
+        said = ", ".join(f"{name} is {value}" for name, value in unsafe.items())
+        if unsafe and "finite-retention" in settings.allow_unsafe:
+            log.warning("%s will lose events, as ALLIANCE_ALLOW_UNSAFE allows: %s", topic, said)
+        elif unsafe:
+            log.critical(
+                "%s would lose events: %s; allowed: %s, or ALLIANCE_ALLOW_UNSAFE=finite-retention",
+                topic,
+                said,
+                ", ".join(f"{name} {FOR_EVER[name]}" for name in unsafe),
+            )
+            os._exit(EXIT_UNSAFE)
 
     async def _prepare(self) -> None:
         """Collections and indexes, as soon as the store is there."""
