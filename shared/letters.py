@@ -133,7 +133,8 @@ class Letters:
         return ask, done.matched_count
 
     async def drop(self, letter: int, reason: str, decision: Decision) -> Document:
-        """Settle a letter without handling its event, now or ever. Raises NotFound, LetterSettled."""
+        """Settle a letter whose event is not handled, now or ever. Raises NotFound,
+        LetterSettled."""
         note = await self.require(letter)
         if note["state"] != "waiting":
             raise LetterSettled(note)
