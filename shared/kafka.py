@@ -231,6 +231,18 @@ class Reader:
             raise RecordGone(f"{topic}[{partition}]@{offset}")
         return found
 
+    async def end(self, topic: str, partition: int) -> int:
+        """The offset that the next record will have. Raises BrokerAway."""
+        at = TopicPartition(topic, partition)
+        async with self._one_at_a_time:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    consumer = await self._connected()
+                    return int((await consumer.end_offsets([at]))[at])
+            except (KafkaError, TimeoutError, OSError) as error:
+                await self._discard()
+                raise BrokerAway(str(error) or type(error).__name__) from error
+
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             self._consumer = AIOKafkaConsumer(

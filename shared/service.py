@@ -82,7 +82,7 @@ class Service:
             max_request=MAX_LETTER,
             compression="gzip",
         )
-        self._reader = Reader(
+        self.reader = Reader(
             settings.kafka, client_id=f"{self.name}-letters", security=settings.security
         )
         self.inbox: Inbox | None = None
@@ -106,7 +106,7 @@ class Service:
             self.replaying = Replaying(
                 letters,
                 self.inbox,
-                self._reader,
+                self.reader,
                 lambda: datetime.now(UTC),
                 ttl=settings.lease_seconds,
                 poll=settings.poll_seconds,
@@ -223,7 +223,7 @@ class Service:
                 end()
             await self.producer.discard()
             await self._letters_producer.discard()
-            await self._reader.discard()
+            await self.reader.discard()
             self.store.close()
             telemetry.stop()
 
