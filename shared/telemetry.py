@@ -40,6 +40,15 @@ operation_duration = _meter.create_histogram(
     unit="s",
     description="One batch sent and acknowledged.",
 )
+letters_waiting = _meter.create_gauge(
+    "alliance.dead_letters.waiting",
+    description="Dead letters of this consumer that are neither replayed nor dropped. Every "
+    "instance says the same number.",
+)
+subjects_parked = _meter.create_gauge(
+    "alliance.dead_letters.parked",
+    description="Subjects whose events wait behind a dead letter. Every instance says the same.",
+)
 notices = _meter.create_counter("alliance.notices", description="Notices, by outcome.")
 oldest_notice = _meter.create_gauge(
     "alliance.notices.oldest",
