@@ -17,7 +17,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 from pymongo.errors import PyMongoError
 
-from shared import telemetry
+from shared import measuring, telemetry
 from shared.actor import Actor, Cause, new_correlation
 from shared.auth import Tokens
 from shared.consume import EXIT_STUCK, Consumer
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 class Service:
     """A running service. `workers` build what else it does by itself, one instance at a time;
-    `at_end` is called when it stops."""
+    `measures` are what it measures beside what all do; `at_end` is called when it stops."""
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Service:
         examples: Examples,
         on: Handlers,
         workers: Sequence[Callable[["Service"], Worker]] = (),
+        measures: Sequence[measuring.Measure] = (),
         at_end: Sequence[Callable[[], None]] = (),
     ) -> None:
         self.name = records.service
@@ -95,6 +96,7 @@ class Service:
             )
             self.inbox.after_commit.append(self.wake)
         self.workers = [build(self) for build in workers]
+        self._measures = measures
         self._at_end = at_end
         self._prepared = False
         self.app = FastAPI(
@@ -191,20 +193,29 @@ class Service:
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         running = asyncio.create_task(self._run(), name=f"{self.name} run")
         running.add_done_callback(_ends_the_process)
+        measuring_it = self._start_measuring()
         try:
             yield
         finally:
             if self.consumer is not None:
                 with suppress(Exception):
                     await self.consumer.stop()
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            started = [running, *measuring_it]
+            for task in started:
+                task.cancel()
+            await asyncio.gather(*started, return_exceptions=True)
             for end in self._at_end:
                 end()
             await self.producer.discard()
             await self._letters_producer.discard()
             self.store.close()
             telemetry.stop()
+
+    def _start_measuring(self) -> "list[asyncio.Task[None]]":
+        """The task that measures, where somebody is told; it waits for nothing else to start."""
+        if not self.settings.otlp_endpoint:
+            return []
+        return [asyncio.create_task(measuring.run(self, self._measures), name="measuring")]
 
     async def _run(self) -> None:
         await self._prepare()

@@ -2,11 +2,14 @@
 
 One trace runs from the HTTP request through every service to the SMTP hand-over: an event keeps
 the `traceparent` of the command that recorded it, the relay's and each consumer's span are its
-children. Span and metric names follow the messaging conventions (development status, 2026).
+children. Span names follow the messaging conventions (development status, 2026); what is measured
+stands in metrics.py.
 Logs are JSON lines with trace and event ids, and no personal data: what is logged are ids.
 """
 
 import logging
+import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,32 +23,7 @@ from pythonjsonlogger.json import JsonFormatter
 log = logging.getLogger("alliance")
 
 _tracer = trace.get_tracer("alliance")
-_meter = metrics.get_meter("alliance")
 _event: ContextVar[str | None] = ContextVar("event", default=None)
-
-published = _meter.create_counter(
-    "messaging.client.sent.messages", description="Events the broker acknowledged."
-)
-processed = _meter.create_counter(
-    "messaging.client.consumed.messages",
-    description="Records read, by outcome: handled, repeated, unknown, unhandled, dead-letter.",
-)
-process_duration = _meter.create_histogram(
-    "messaging.process.duration",
-    unit="s",
-    description="One batch, from reading to its commit.",
-)
-operation_duration = _meter.create_histogram(
-    "messaging.client.operation.duration",
-    unit="s",
-    description="One batch sent and acknowledged.",
-)
-notices = _meter.create_counter("alliance.notices", description="Notices, by outcome.")
-oldest_notice = _meter.create_gauge(
-    "alliance.notices.oldest",
-    unit="s",
-    description="For how long the oldest notice that is due waits to be sent, by channel.",
-)
 
 
 def start(service: str, endpoint: str | None, level: str = "INFO") -> None:
@@ -77,7 +55,13 @@ def start(service: str, endpoint: str | None, level: str = "INFO") -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    resource = Resource.create({"service.name": service, "service.namespace": "alliance"})
+    resource = Resource.create(
+        {
+            "service.name": service,
+            "service.namespace": "alliance",
+            "service.instance.id": f"{socket.gethostname()}:{os.getpid()}",
+        }
+    )
     tracer_provider = TracerProvider(resource=resource)
     tracer_provider.add_span_processor(
         BatchSpanProcessor(
@@ -104,6 +88,7 @@ def instrument(app: Any) -> None:
     """A server span for each HTTP request, if traces are exported; not for health checks,
     and not for links that hold a token."""
     if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")  # seconds, http.route
         from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 
         FastAPIInstrumentor.instrument_app(app, excluded_urls="/health/.*,/verifications/.*")
