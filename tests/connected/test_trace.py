@@ -14,6 +14,7 @@ from cli.timeline import Timeline
 from cli.topics import read_all
 from deploy.local.mailbox import messages
 from shared.log import LOG, envelope
+from tests import promql
 from tests.collector import Collector, Span, collecting
 from tests.connected.acting import Acting, Json, euros, until
 from tests.system import TestBuild, running
@@ -234,6 +235,43 @@ async def test_every_service_exports_its_metrics(traced: Traced) -> None:
 
     await until(exported, 15, "the export of metrics", every=0.5)
     assert traced.collector.faults == []
+
+
+OTHERS = {"up", "ALERTS", "alliance_dead_letters_waiting", "alliance_dead_letters_parked"}
+"""What Prometheus itself knows, and what a service exports only once a record was set aside."""
+
+REAL_STORE = {"alliance_store_disk_used_bytes", "alliance_store_disk_size_bytes"}
+"""What the local store does not say of its disk; MongoDB does."""
+
+BY_PROMETHEUS = {"service_name", "job", "instance", "le", "alertstate"}
+
+
+async def test_dashboards_and_alerts_ask_only_for_what_is_exported(traced: Traced) -> None:
+    """Each metric and label of an expression, by the name that Prometheus gives it."""
+    found = traced.collector
+
+    def exported() -> dict[str, set[str]]:
+        return {name: m.labels for m in found.measured.values() for name in m.in_prometheus()}
+
+    wanted = set().union(*map(promql.metrics, promql.asked().values())) - OTHERS - REAL_STORE
+    await until(lambda: wanted <= set(exported()), 25, "the export of metrics", every=0.5)
+    known = exported() | {name: set() for name in OTHERS | REAL_STORE}
+    for whose, expression in promql.asked().items():
+        metrics = promql.metrics(expression)
+        assert metrics <= set(known), whose
+        labels = set().union(*(known[name] for name in metrics))
+        assert promql.labels(expression) <= labels | BY_PROMETHEUS, whose
+
+
+async def test_durations_are_told_apart(traced: Traced) -> None:
+    """Each histogram has bounds of its own: the usual ones are of milliseconds."""
+    histograms = [m for m in traced.collector.measured.values() if m.kind == "histogram"]
+    timed = {m.name: m.bounds for m in histograms if m.unit == "s"}
+    assert len(timed) >= 4
+    for name, bounds in timed.items():
+        assert min(bounds) <= 0.005, name
+        assert max(bounds) <= 120, name
+    assert len(traced.collector.instances) == len(traced.system.services)
 
 
 async def test_every_log_line_is_json(traced: Traced) -> None:
