@@ -11,6 +11,8 @@ import logging
 import os
 import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,6 +24,9 @@ from pythonjsonlogger.json import JsonFormatter
 
 log = logging.getLogger("alliance")
 
+STOP_SECONDS = 3.0
+SELDOM_SECONDS = 60.0
+
 _tracer = trace.get_tracer("alliance")
 _event: ContextVar[str | None] = ContextVar("event", default=None)
 
@@ -30,6 +35,7 @@ def start(service: str, endpoint: str | None, level: str = "INFO") -> None:
     """Set up logs, and export traces and metrics to `endpoint` (OTLP over HTTP) if it is given."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_add_ids)
+    handler.addFilter(_Seldom("opentelemetry"))  # a collector that is away is no reason to shout
     handler.setFormatter(
         JsonFormatter(
             "%(asctime)s %(levelname)s %(name)s %(message)s",
@@ -62,7 +68,7 @@ def start(service: str, endpoint: str | None, level: str = "INFO") -> None:
             "service.instance.id": f"{socket.gethostname()}:{os.getpid()}",
         }
     )
-    tracer_provider = TracerProvider(resource=resource)
+    tracer_provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     tracer_provider.add_span_processor(
         BatchSpanProcessor(
             OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces"),
@@ -74,14 +80,24 @@ def start(service: str, endpoint: str | None, level: str = "INFO") -> None:
         OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics"),
         export_interval_millis=10_000,
     )
-    metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[reader]))
+    metrics.set_meter_provider(
+        MeterProvider(resource=resource, metric_readers=[reader], shutdown_on_exit=False)
+    )
 
 
 def stop() -> None:
-    """Export what is left. Returns at once when telemetry is off."""
-    for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
-        if shutdown := getattr(provider, "shutdown", None):
-            shutdown()
+    """Export what is left, if the collector takes it within STOP_SECONDS.
+
+    Returns at once when telemetry is off.
+    """
+    providers = (trace.get_tracer_provider(), metrics.get_meter_provider())
+    found = [end for p in providers if (end := getattr(p, "shutdown", None))]
+    ending = [threading.Thread(target=end, daemon=True) for end in found]
+    for thread in ending:
+        thread.start()
+    deadline = time.monotonic() + STOP_SECONDS
+    for thread in ending:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def instrument(app: Any) -> None:
@@ -143,3 +159,20 @@ def _add_ids(record: logging.LogRecord) -> bool:
     if event_id := _event.get():
         record.event_id = event_id
     return True
+
+
+class _Seldom(logging.Filter):
+    """Lets one line in SELDOM_SECONDS of a logger, and of those below it, through."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._next = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not super().filter(record):  # another logger's
+            return True
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + SELDOM_SECONDS
+        return True
