@@ -43,6 +43,8 @@ class Metric:
     kind: str
     monotonic: bool = False
     labels: set[str] = field(default_factory=set)
+    values: dict[tuple[str, ...], float] = field(default_factory=dict)
+    """The last of each series, by the service and the values of its attributes, in their order."""
     bounds: tuple[float, ...] = ()
 
     def in_prometheus(self) -> set[str]:
@@ -85,17 +87,21 @@ class Collector:
                 for scope in resource.scope_metrics:
                     self.metrics |= {(service, metric.name) for metric in scope.metrics}
                     for metric in scope.metrics:
-                        self._measure(metric)
+                        self._measure(service, metric)
         else:
             self.faults.append(f"asked for {path}")
 
-    def _measure(self, metric: Any) -> None:
+    def _measure(self, service: str, metric: Any) -> None:
         kind = metric.WhichOneof("data")
         data = getattr(metric, kind)
         known = self.measured.setdefault(metric.name, Metric(metric.name, metric.unit, kind))
         known.monotonic = kind == "sum" and data.is_monotonic
         for point in data.data_points:
-            known.labels |= {a.key.replace(".", "_") for a in point.attributes}
+            attributes = _attributes(point.attributes)
+            known.labels |= {name.replace(".", "_") for name in attributes}
+            where = (service, *(attributes[name] for name in sorted(attributes)))
+            if kind == "gauge":
+                known.values[where] = point.as_double or float(point.as_int)
             if kind == "histogram":
                 known.bounds = tuple(point.explicit_bounds)
 
