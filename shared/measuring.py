@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shared import metrics
+from shared.letters import Letters
 
 if TYPE_CHECKING:
     from shared.service import Service
@@ -34,7 +35,7 @@ async def run(service: "Service", own: Sequence[Measure]) -> None:
     disk_at = began
     while True:
         metrics.uptime.set(time.monotonic() - began)
-        measures: list[Measure] = [readiness, relay, lag, *own]
+        measures: list[Measure] = [readiness, relay, lag, letters, *own]
         if time.monotonic() >= disk_at:
             measures.append(disk)
             disk_at = time.monotonic() + DISK_EVERY
@@ -69,6 +70,15 @@ async def lag(service: "Service") -> None:
             "messaging.destination.partition.id": str(partition),
         }
         metrics.lag.set(records, where)
+
+
+async def letters(service: "Service") -> None:
+    """How many dead letters wait, and how many subjects are parked behind them."""
+    if service.consumer is None:
+        return
+    waiting, parked = await Letters(service.store).waiting()
+    metrics.letters_waiting.set(waiting)
+    metrics.subjects_parked.set(parked)
 
 
 async def disk(service: "Service") -> None:

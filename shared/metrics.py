@@ -95,6 +95,16 @@ oldest_notice = Gauge(
     "s",
     "For how long the oldest notice that is due waits to be sent, by channel.",
 )
+letters_waiting = Gauge(
+    "alliance.dead_letters.waiting",
+    "{record}",
+    "Dead letters of this consumer that are neither replayed nor dropped.",
+)
+subjects_parked = Gauge(
+    "alliance.dead_letters.parked",
+    "{subject}",
+    "Subjects whose events wait behind a dead letter.",
+)
 notices_waiting = Gauge("alliance.notices.waiting", "{notice}", "Queued notices, by channel.")
 proposals_open = Gauge("alliance.proposals.open", "{match}", "Proposals that await an answer.")
 oldest_proposal = Gauge(
