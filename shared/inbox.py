@@ -20,7 +20,7 @@ from typing import Any
 
 from opentelemetry.trace import SpanKind
 
-from shared import crash, telemetry
+from shared import crash, metrics, telemetry
 from shared.actor import Actor, Cause
 from shared.dead_letters import DeadLetters, Letter, RawRecord
 from shared.events.envelope import NotAnEvent, read_record
@@ -73,10 +73,11 @@ class Inbox:
         ordered = sorted(batch, key=lambda r: (r.topic, r.partition, r.offset))
         for (topic, _), records in groupby(ordered, key=lambda r: (r.topic, r.partition)):
             await self._partition(list(records), topic)
-        telemetry.process_duration.record(
+        metrics.process_duration.record(
             time.perf_counter() - started,
             {"messaging.consumer.group.name": self._service},
         )
+        metrics.batches.record(len(batch), {"taker": "inbox"})
 
     async def _partition(self, records: list[RawRecord], topic: str) -> None:
         """The records of one partition, in their order.
@@ -265,7 +266,7 @@ class Inbox:
     def _count(self, outcome: str, number: int = 1) -> None:
         if number:
             self.outcomes[outcome] += number
-            telemetry.processed.add(number, {"outcome": outcome})
+            metrics.processed.add(number, {"outcome": outcome})
 
 
 def _first_of_each(deliveries: list[Delivery], wanted: set[str]) -> Iterator[Delivery]:

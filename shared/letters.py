@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from shared import telemetry
 from shared.dead_letters import DeadLetters, Document, RawRecord, Subject, found_in, key_of
 from shared.errors import NotFound, Refused
 from shared.events.envelope import rfc3339
@@ -241,10 +240,3 @@ class Replaying:
             )
         else:
             log.info("dead letter %d was replayed for %s", note["letter"], decision.by)
-
-
-async def measure(store: Store) -> None:
-    """Say to telemetry how many letters wait and how many subjects are parked."""
-    letters, subjects = await Letters(store).waiting()
-    telemetry.letters_waiting.set(letters)
-    telemetry.subjects_parked.set(subjects)

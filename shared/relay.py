@@ -15,7 +15,7 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 from pymongo import UpdateOne
 
-from shared import crash, telemetry
+from shared import crash, metrics, telemetry
 from shared.kafka import BrokerAway, Producer, Record
 from shared.log import LOG, envelope
 from shared.mongo import Session, Store
@@ -159,8 +159,9 @@ class Relay:
             raise
         self.waits_for_broker = ""
         attributes = {"messaging.destination.name": self._topic}
-        telemetry.published.add(len(batch), attributes)
-        telemetry.operation_duration.record(time.perf_counter() - started, attributes)
+        metrics.published.add(len(batch), attributes)
+        metrics.operation_duration.record(time.perf_counter() - started, attributes)
+        metrics.batches.record(len(batch), {"taker": "relay"})
 
     async def _mark(self, lease: Lease, published: int) -> None:
         done = await self._store[LEASES].update_one(

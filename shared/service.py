@@ -17,7 +17,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 from pymongo.errors import PyMongoError
 
-from shared import dead_letters_api, telemetry
+from shared import dead_letters_api, measuring, telemetry
 from shared.actor import Actor, Cause, new_correlation
 from shared.auth import Tokens
 from shared.consume import EXIT_STUCK, Consumer
@@ -25,7 +25,7 @@ from shared.dead_letters import MAX_LETTER, DeadLetters
 from shared.handlers import Handlers
 from shared.inbox import Inbox
 from shared.kafka import BrokerAway, Producer, Reader
-from shared.letters import Letters, Replaying, measure
+from shared.letters import Letters, Replaying
 from shared.limiting import Limits
 from shared.log import LOG, Records
 from shared.mongo import Session, Store, StoreAway
@@ -42,13 +42,11 @@ from shared.worker import Worker
 log = logging.getLogger("alliance.service")
 
 T = TypeVar("T")
-MEASURED_EVERY = 10.0
-"""Seconds between two looks at how many dead letters wait."""
 
 
 class Service:
     """A running service. `workers` build what else it does by itself, one instance at a time;
-    `at_end` is called when it stops."""
+    `measures` are what it measures beside what all do; `at_end` is called when it stops."""
 
     def __init__(
         self,
@@ -61,6 +59,7 @@ class Service:
         examples: Examples,
         on: Handlers,
         workers: Sequence[Callable[["Service"], Worker]] = (),
+        measures: Sequence[measuring.Measure] = (),
         at_end: Sequence[Callable[[], None]] = (),
     ) -> None:
         self.name = records.service
@@ -106,6 +105,7 @@ class Service:
             )
             self.inbox.after_commit.append(self.wake)
         self.workers = [build(self) for build in workers]
+        self._measures = measures
         self.replaying: Replaying | None = None
         if self.inbox is not None:
             self.replaying = Replaying(
@@ -234,14 +234,17 @@ class Service:
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         running = asyncio.create_task(self._run(), name=f"{self.name} run")
         running.add_done_callback(_ends_the_process)
+        measuring_it = self._start_measuring()
         try:
             yield
         finally:
             if self.consumer is not None:
                 with suppress(Exception):
                     await self.consumer.stop()
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            started = [running, *measuring_it]
+            for task in started:
+                task.cancel()
+            await asyncio.gather(*started, return_exceptions=True)
             for end in self._at_end:
                 end()
             await self.producer.discard()
@@ -249,6 +252,12 @@ class Service:
             await self.reader.discard()
             self.store.close()
             telemetry.stop()
+
+    def _start_measuring(self) -> "list[asyncio.Task[None]]":
+        """The task that measures, where somebody is told; it waits for nothing else to start."""
+        if not self.settings.otlp_endpoint:
+            return []
+        return [asyncio.create_task(measuring.run(self, self._measures), name="measuring")]
 
     async def _run(self) -> None:
         await self._prepare()
@@ -260,14 +269,6 @@ class Service:
                 group.create_task(worker.run())
             if self.consumer is not None:
                 group.create_task(self.consumer.run())
-                group.create_task(self._measure())
-
-    async def _measure(self) -> None:
-        """Every instance says how many letters wait, whoever replays them."""
-        while True:
-            with suppress(PyMongoError):
-                await measure(self.store)
-            await asyncio.sleep(MEASURED_EVERY)
 
     async def _topic_is_safe(self) -> None:
         """End the process where our log would lose its beginning, unless that is allowed."""
