@@ -21,6 +21,7 @@ from cli import (
 )
 from cli import demo as demonstration
 from cli.client import CannotAsk
+from cli.doctor import doctor
 from cli.rebuild import Busy
 from cli.rebuild import rebuild as rebuild_service
 from cli.redecide import CannotRedecide
@@ -75,6 +76,7 @@ for name, commands in (
     ("admin", admin),
 ):
     app.add_typer(commands.app, name=name)
+app.command()(doctor)
 app.add_typer(matches.app, name="match", hidden=True)  # what is done to one reads better so
 
 

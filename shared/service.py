@@ -31,7 +31,10 @@ from shared.log import LOG, Records
 from shared.mongo import Session, Store, StoreAway
 from shared.openapi import Examples, describe
 from shared.problems import add_problem_handlers
+from shared.progress import Progress
+from shared.progress import router as progress_router
 from shared.relay import Relay, wake_on_inserts
+from shared.retention import EXIT_UNSAFE, FOR_EVER, finite
 from shared.settings import Settings
 from shared.uow import UnitOfWork
 from shared.worker import Worker
@@ -63,7 +66,9 @@ class Service:
         self.settings = settings
         self.records = records
         telemetry.start(self.name, settings.otlp_endpoint, settings.log_level)
-        self.store = Store(settings.mongodb, self.name, settings.store_patience_seconds)
+        self.store = Store(
+            settings.mongodb, self.name, settings.store_patience_seconds, settings.login
+        )
         self.producer = Producer(
             settings.kafka, client_id=f"{self.name}-relay", security=settings.security
         )
@@ -134,9 +139,11 @@ class Service:
             roles_claim=settings.roles_claim,
             member_claim=settings.member_claim,
         )
+        self.app.state.progress = self.progress
         self.app.state.after_commit = [self.wake]
         self.app.state.limits = Limits(settings.commands_per_minute, settings.reads_per_minute)
         add_problem_handlers(self.app)
+        routers = [*routers, progress_router]
         describe(self.app, routers, summary=summary, examples=examples)
         for router in routers:
             self.app.include_router(router)
@@ -207,6 +214,22 @@ class Service:
                 found["consumer"] = f"waits: {self.consumer.waits_for}"[:200]
         return found
 
+    async def progress(self) -> Progress:
+        """What it has still to publish and to read, all its instances together."""
+        lag: dict[str, int] | None = {}
+        if self.consumer is not None:
+            try:
+                lag = await self.consumer.uncommitted()
+            except BrokerAway as error:
+                log.warning("the broker does not say how far behind we are: %s", error)
+                lag = None
+        return Progress(
+            service=self.name,
+            backlog=await self.relay.backlog(),
+            oldest_unpublished=await self.relay.oldest(),
+            lag=lag,
+        )
+
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         running = asyncio.create_task(self._run(), name=f"{self.name} run")
@@ -239,12 +262,29 @@ class Service:
     async def _run(self) -> None:
         await self._prepare()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._topic_is_safe())
             group.create_task(self.relay.worker.run())
             group.create_task(wake_on_inserts(self.store, self.relay.worker))
             for worker in self.workers:
                 group.create_task(worker.run())
             if self.consumer is not None:
                 group.create_task(self.consumer.run())
+
+    async def _topic_is_safe(self) -> None:
+        """End the process where our log would lose its beginning, unless that is allowed."""
+        topic, settings = f"{self.name}.events", self.settings
+        unsafe = await finite(topic, settings.kafka, settings.security)
+        said = ", ".join(f"{name} is {value}" for name, value in unsafe.items())
+        if unsafe and "finite-retention" in settings.allow_unsafe:
+            log.warning("%s will lose events, as ALLIANCE_ALLOW_UNSAFE allows: %s", topic, said)
+        elif unsafe:
+            log.critical(
+                "%s would lose events: %s; allowed: %s, or ALLIANCE_ALLOW_UNSAFE=finite-retention",
+                topic,
+                said,
+                ", ".join(f"{name} {FOR_EVER[name]}" for name in unsafe),
+            )
+            os._exit(EXIT_UNSAFE)
 
     async def _prepare(self) -> None:
         """Collections and indexes, as soon as the store is there."""
