@@ -19,6 +19,8 @@ from cli import (
     webhooks,
 )
 from cli import demo as demonstration
+from cli.backup import commands as backup
+from cli.backup.archive import BackupRefused
 from cli.client import CannotAsk
 from cli.rebuild import Busy
 from cli.rebuild import rebuild as rebuild_service
@@ -37,6 +39,7 @@ from shared.replay import LogBroken
 from shared.roles import ROLES
 
 FORESEEN = (
+    BackupRefused,
     CannotAsk,
     CannotRedecide,
     JarsMissing,
@@ -71,6 +74,7 @@ for name, commands in (
     ("preferences", preferences),
     ("webhooks", webhooks),
     ("admin", admin),
+    ("backup", backup),
 ):
     app.add_typer(commands.app, name=name)
 app.add_typer(matches.app, name="match", hidden=True)  # what is done to one reads better so
