@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from cli.backup.manifest import FIRST, FORMAT, MANIFEST, Collection, Manifest, S
 from cli.backup.places import Places
 from cli.backup.topics import ends
 from cli.services import NAMES, known
-from shared.log import LOG
+from shared.log import LOG, RESTORING
 from shared.mongo import Store
 from shared.replay import state_line
 
@@ -59,7 +59,7 @@ class Copied:
 
 
 async def copy(
-    writing: Writing, name: str, batches: AsyncIterator[bytes], folded: bool = False
+    writing: Writing, name: str, batches: AsyncIterable[bytes], folded: bool = False
 ) -> Collection:
     """Write a collection as members `<name>/000000.bson` and so on, of about PART bytes."""
     copied, part, number = Copied(folded), bytearray(), 0
@@ -131,9 +131,11 @@ async def _copy_changing(
     """All but the log, as of the cut."""
     folded = {c.name for c in known(name).records.collections}
     names = [n for n in await store.db.list_collection_names() if not n.startswith("system.")]
+    if RESTORING in names:
+        raise BackupRefused(f"the store of {name} is being restored, or a restore did not end")
     found = {}
     for collection in sorted(set(names) - {LOG}):
-        batches = store[collection].find_raw_batches({}, session=cut.sessions[name])
+        batches: Any = store[collection].find_raw_batches({}, session=cut.sessions[name])
         try:
             found[collection] = await copy(
                 writing, f"{name}/{collection}", batches.sort("_id", 1), collection in folded

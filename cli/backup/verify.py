@@ -62,16 +62,12 @@ def verify(
         more = len(checking.wrong) - SHOWN
         told = checking.wrong[:SHOWN] + ([f"and {more} more"] if more > 0 else [])
         raise BackupRefused(f"{file} is refused:\n  " + "\n  ".join(told))
-    for service in NAMES:
-        about = manifest.services[service]
-        say(
-            f"{service}: {about.collections[LOG].documents} events, positions 0 to {about.next - 1}"
-        )
-        for name, collection in about.collections.items():
-            if collection.state:
-                say(
-                    f"  folded again, equal  {name:<14} {collection.documents:>6}  {collection.state}"
-                )
+    for name in NAMES:
+        about = manifest.services[name]
+        say(f"{name}: {about.collections[LOG].documents} events, {about.next} with a position")
+        for collection, said in about.collections.items():
+            if said.state:
+                say(f"  folded again, equal  {collection:<14} {said.documents:>6}  {said.state}")
     return manifest
 
 
@@ -196,9 +192,7 @@ class _Checking:
             except UnknownEvent:
                 continue
             for service in readers:
-                if service is owner:
-                    service.folding.add(event, parsed)
-                elif event.identity in service.inbox and event.sequence is not None:
+                if service is owner or event.identity in service.inbox:
                     service.folding.add(event, parsed)
             if event.sequence is not None:
                 for service in self._services.values():
