@@ -33,7 +33,7 @@ from deploy.local.java import NoJava
 from deploy.local.processes import ProcessFailed
 from deploy.local.stack import ROOT, NotStarted, Stack
 from deploy.local.store import NoStore
-from deploy.local.system import NotReady, System
+from deploy.local.system import SERVICES, NotReady, System
 from deploy.local.topics import TopicWrong
 from shared.replay import LogBroken
 from shared.roles import ROLES
@@ -95,9 +95,13 @@ def demo(
 
 
 @app.command()
-def up() -> None:
+def up(
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Without the services, as a restore wants it.")
+    ] = False,
+) -> None:
     """Start Kafka, the store, the mailbox and the services, leave them running, say where."""
-    system = System(usual_ports=True)
+    system = System(usual_ports=True, services=() if bare else SERVICES)
     system.start(_say)
     at = system.addresses
     _say("")

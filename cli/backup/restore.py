@@ -77,14 +77,15 @@ async def _empty(places: Places, stores: Mapping[str, Store], manifest: Manifest
     """Raises BackupRefused, naming all that is there already or does not fit."""
     found = []
     for name, store in stores.items():
+        held = []
         for collection in sorted(await store.db.list_collection_names()):
-            if collection.startswith("system."):
-                continue
             if collection == RESTORING:
                 found.append(f"the store of {name}: a restore began there and did not end")
-            elif number := await store[collection].count_documents({}, limit=1000):
-                most = " or more" if number == 1000 else ""
-                found.append(f"the store of {name}: {collection} has {number}{most} documents")
+            elif not collection.startswith("system."):
+                number = await store[collection].count_documents({})
+                held += [f"{collection} ({number})"] if number else []
+        if held:
+            found.append(f"the store of {name} holds {', '.join(held)}")
     at = await ends(places, list(manifest.topics))
     for topic, about in manifest.topics.items():
         if len(at[topic]) != about.partitions:
