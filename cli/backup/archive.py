@@ -42,7 +42,7 @@ def recipients(keys: Sequence[str], file: Path | None = None) -> list[pyrage.x25
         try:
             found.append(pyrage.x25519.Recipient.from_str(line))
         except pyrage.RecipientError as error:
-            raise BackupRefused(f"{line[:80]} is no public key of age: {error}") from None
+            raise BackupRefused(f"{line[:12]}… is no public key of age: {error}") from None
     return found
 
 

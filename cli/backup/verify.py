@@ -193,7 +193,10 @@ class _Checking:
                 continue
             for service in readers:
                 if service is owner or event.identity in service.inbox:
-                    service.folding.add(event, parsed)
+                    try:
+                        service.folding.add(event, parsed)
+                    except Exception as error:  # whatever a model says to what cannot be
+                        self.wrong.append(f"{service.name} can't follow {event.identity}: {error}")
             if event.sequence is not None:
                 for service in self._services.values():
                     service.inbox.discard(event.identity)
