@@ -14,10 +14,10 @@ from pymongo.errors import OperationFailure
 
 from cli.backup.archive import BackupRefused, Writing
 from cli.backup.cut import Cut, Moment, open_cut
-from cli.backup.letters import letters_before
+from cli.backup.layout import extras, pack, raw
 from cli.backup.manifest import FIRST, FORMAT, MANIFEST, Collection, Manifest, Service, Topic
 from cli.backup.places import Places
-from cli.backup.topics import ends
+from cli.backup.topics import ends, records
 from cli.services import NAMES, known
 from shared.log import LOG, RESTORING
 from shared.mongo import Store
@@ -27,6 +27,8 @@ Say = Callable[[str], None]
 
 PART = 4 * 2**20
 """Bytes after which a member of the tar ends and the next begins."""
+
+TOPICS = [f"{name}.{kind}" for name in NAMES for kind in ("events", "dead-letters")]
 
 _NO_SUCH_TRANSACTION = 251
 
@@ -89,6 +91,7 @@ async def create(places: Places, writing: Writing, say: Say) -> Manifest:
         collections: dict[str, dict[str, Collection]] = {name: {} for name in NAMES}
         async with AsyncExitStack() as stack:
             cut = await open_cut(stores, stack)
+            at = await ends(places, TOPICS)
             say(f"the cut is at {_time(cut.at)}, found at attempt {cut.attempts}: " + _told(cut))
             for name, store in stores.items():
                 collections[name] = await _copy_changing(writing, name, store, cut)
@@ -100,7 +103,7 @@ async def create(places: Places, writing: Writing, say: Say) -> Manifest:
             collections[name][LOG] = await copy(writing, f"{name}/{LOG}", log)
             say(f"{name}: {collections[name][LOG].documents} events")
             services[name] = _service(cut.moments[name], waiting[name], collections[name])
-        topics = await _topics(places, cut.moments, writing)
+        topics = await _topics(places, cut, at, writing)
         manifest = Manifest(
             format=FORMAT,
             cut_at=_time(cut.at),
@@ -178,17 +181,22 @@ def _service(
 
 
 async def _topics(
-    places: Places, moments: Mapping[str, Moment], writing: Writing
+    places: Places, cut: Cut, at: Mapping[str, list[int]], writing: Writing
 ) -> dict[str, Topic]:
+    """What the topics have beside the logs: extras of the events', all letters as of the cut."""
     found = {}
     for name in NAMES:
         events, letters = f"{name}.events", f"{name}.dead-letters"
-        at = await ends(places, [events, letters])
-        kept = await letters_before(places, letters, moments[name].seen)
-        for number, letter in enumerate(kept):
-            await asyncio.to_thread(writing.add, f"{letters}/{number:06}.bson", letter)
-        found[events] = Topic(ends=tuple(at[events]))
-        found[letters] = Topic(ends=tuple(at[letters]), letters=len(kept))
+        beside = await extras(name, records(places, events), cut.moments[name].next)
+        if beside:
+            await asyncio.to_thread(writing.add, f"{events}/000000.bson", pack(beside))
+        found[events] = Topic(ends=tuple(at[events]), beside=len(beside))
+        number = 0
+        async for letter in records(places, letters, at[letters]):
+            member = f"{letters}/{number:06}.bson"
+            await asyncio.to_thread(writing.add, member, pack([raw(letter)]))
+            number += 1
+        found[letters] = Topic(ends=tuple(at[letters]), beside=number)
     return found
 
 

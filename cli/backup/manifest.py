@@ -55,12 +55,18 @@ class Service(Part):
     seen: dict[str, Count]
     collections: dict[str, Collection]
 
+    def marks_of(self, owner: str) -> dict[int, int]:
+        """The greatest position handled of an owner's log, by partition."""
+        places = [(*place.rpartition("/"), position) for place, position in self.seen.items()]
+        return {int(number): position for name, _, number, position in places if name == owner}
+
 
 class Topic(Part):
-    """A topic: end offsets by partition when the backup was made, and the letters kept of it."""
+    """A topic: end offsets by partition at the cut, and how many records are kept that are not
+    its log's."""
 
     ends: tuple[Count, ...]
-    letters: Count | None = None
+    beside: Count
 
     @property
     def partitions(self) -> int:

@@ -19,15 +19,15 @@ from bson.raw_bson import RawBSONDocument
 
 from cli.backup.archive import BackupRefused, read
 from cli.backup.create import Copied
-from cli.backup.letters import unpack
+from cli.backup.layout import Extra
 from cli.backup.manifest import Manifest
 from cli.backup.places import Places
+from cli.backup.publish import publish, send_letters, sequenced
 from cli.backup.topics import commit, committed, ends, records
 from cli.backup.verify import verify
 from cli.services import NAMES, known
-from shared.dead_letters import MAX_LETTER
-from shared.events import read_record
-from shared.kafka import Producer, Record, partition_of
+from shared.events import NotAnEvent, read_record
+from shared.kafka import partition_of
 from shared.log import LOG, RESTORING, envelope
 from shared.mongo import Store
 from shared.worker import LEASES
@@ -50,15 +50,23 @@ async def restore(
         for store in stores.values():
             mark = {"_id": "restore", "of": manifest.cut_at, "since": datetime.now(UTC)}
             await store[RESTORING].insert_one(mark)
-        letters = await _fill(stores, file, keys)
         for name, store in stores.items():
             await store.ensure(known(name).records.indexes())
+        beside = await _fill(stores, file, keys)
+        after: dict[str, dict[int, int]] = {}
         for name, store in stores.items():
-            await _publish(places, name, store)
+            marks = {n for s in manifest.services.values() for n in s.marks_of(name).values()}
+            after[name] = await publish(places, name, store, manifest, beside, marks)
+            await send_letters(places, f"{name}.dead-letters", beside)
             say(f"{name}: {manifest.services[name].next} events are published")
-        await _send_letters(places, letters)
         for name, about in manifest.services.items():
-            await _go_on(places, name, stores, about.seen, manifest)
+            offsets = {
+                (f"{owner}.events", partition): after[owner][position]
+                for owner in NAMES
+                for partition, position in about.marks_of(owner).items()
+            }
+            if offsets:
+                await commit(places, name, offsets)
         if wrong := await _proof(places, stores, manifest, say):
             raise BackupRefused("the restored system is not the backup:\n  " + "\n  ".join(wrong))
         for name, store in stores.items():
@@ -107,9 +115,9 @@ async def _empty(places: Places, stores: Mapping[str, Store], manifest: Manifest
 
 async def _fill(
     stores: Mapping[str, Store], file: Path, keys: Sequence[pyrage.x25519.Identity]
-) -> list[Record]:
-    """Write all documents into the stores; the dead letters, to be sent."""
-    letters = []
+) -> dict[str, list[Extra]]:
+    """Write all documents into the stores; by topic what it has beside its log."""
+    beside: dict[str, list[Extra]] = {}
     for member, data in read(file, keys):
         place = member.split("/")
         if len(place) == 3 and place[0] in stores:
@@ -120,70 +128,14 @@ async def _fill(
             for start in range(0, len(documents), BATCH):
                 await collection.insert_many(documents[start : start + BATCH])
         elif len(place) == 2:
-            letters.append(unpack(place[0], data))
-    return letters
+            beside.setdefault(place[0], []).extend(decode_all(data))
+    return beside
 
 
 def _free(lease: dict[str, Any]) -> dict[str, Any]:
     """Nobody holds a lease, and nothing is published yet: a relay that is started sends it."""
     free = {**lease, "holder": None}
     return free | {"published": 0} if "published" in lease else free
-
-
-async def _publish(places: Places, name: str, store: Store) -> None:
-    producer = Producer(places.kafka, client_id="restore", security=places.security, timeout=60.0)
-    try:
-        batch: list[Record] = []
-        async for document in _sequenced(store):
-            event = envelope(name, document)
-            batch.append(Record(f"{name}.events", event.key(), event.value(), event.headers()))
-            if len(batch) == BATCH:
-                await producer.send(batch)
-                batch = []
-        await producer.send(batch)
-    finally:
-        await producer.discard()
-
-
-def _sequenced(store: Store) -> Any:
-    query = {"position": {"$gte": 0, "$type": "number"}}
-    return store[LOG].find(query).sort("position", 1)
-
-
-async def _send_letters(places: Places, letters: Sequence[Record]) -> None:
-    producer = Producer(
-        places.kafka,
-        client_id="restore-letters",
-        security=places.security,
-        timeout=60.0,
-        max_request=MAX_LETTER,
-        compression="gzip",
-    )
-    try:
-        for letter in letters:
-            await producer.send([letter])
-    finally:
-        await producer.discard()
-
-
-async def _go_on(
-    places: Places,
-    group: str,
-    stores: Mapping[str, Store],
-    seen: Mapping[str, int],
-    manifest: Manifest,
-) -> None:
-    """What a service had handled it need not read again: its offsets follow its marks."""
-    offsets: dict[tuple[str, int], int] = {}
-    for owner in {partition.rpartition("/")[0] for partition in seen}:
-        topic = f"{owner}.events"
-        partitions = manifest.topics[topic].partitions
-        async for document in _sequenced(stores[owner]):
-            partition = partition_of(document["subject"].encode(), partitions)
-            if document["position"] <= seen.get(f"{owner}/{partition}", -1):
-                offsets[topic, partition] = offsets.get((topic, partition), 0) + 1
-    if offsets:
-        await commit(places, group, offsets)
 
 
 async def _proof(
@@ -230,7 +182,7 @@ async def _stored(store: Store, collection: str) -> Any:
 async def _in_the_log(name: str, store: Store, manifest: Manifest) -> dict[int, str]:
     partitions = manifest.topics[f"{name}.events"].partitions
     found: dict[int, Any] = {}
-    async for document in _sequenced(store):
+    async for document in sequenced(store):
         event = envelope(name, document)
         found.setdefault(partition_of(event.key(), partitions), hashlib.sha256()).update(
             event.leaf()
@@ -239,8 +191,16 @@ async def _in_the_log(name: str, store: Store, manifest: Manifest) -> dict[int, 
 
 
 async def _in_kafka(places: Places, name: str) -> dict[int, str]:
+    """The same of the topic, where an event counts once and what is none does not."""
     found: dict[int, Any] = {}
+    last: dict[int, int] = {}
     async for record in records(places, f"{name}.events"):
-        event = read_record(record.headers, record.value, name)
-        found.setdefault(record.partition, hashlib.sha256()).update(event.leaf())
+        try:
+            event = read_record(record.headers, record.value, name)
+        except NotAnEvent:
+            continue
+        assert event.sequence is not None, "it has been read"
+        if event.sequence > last.get(record.partition, -1):
+            last[record.partition] = event.sequence
+            found.setdefault(record.partition, hashlib.sha256()).update(event.leaf())
     return {partition: digest.hexdigest() for partition, digest in found.items()}

@@ -21,17 +21,23 @@ async def ends(places: Places, topics: Sequence[str]) -> dict[str, list[int]]:
         return found
 
 
-async def records(places: Places, topic: str) -> AsyncIterator["ConsumerRecord[Any, Any]"]:
-    """Every record of a topic up to its end of now; each partition's in its order."""
+async def records(
+    places: Places, topic: str, until: Sequence[int] | None = None
+) -> AsyncIterator["ConsumerRecord[Any, Any]"]:
+    """Every record of a topic up to its end of now, or to these offsets; each partition's in its
+    order."""
     async with _consumer(places) as consumer:
         partitions = await _partitions(consumer, topic)
         consumer.assign(partitions)
         at = await consumer.end_offsets(partitions)
+        if until is not None:
+            at = dict(zip(partitions, until, strict=True))
         await consumer.seek_to_beginning(*partitions)
         while any([await consumer.position(p) < at[p] for p in partitions]):
             for batch in (await consumer.getmany(timeout_ms=200)).values():
                 for record in batch:
-                    yield record
+                    if record.offset < at[TopicPartition(topic, record.partition)]:
+                        yield record
 
 
 async def committed(places: Places, group: str, topics: Sequence[str]) -> dict[str, int]:

@@ -41,8 +41,13 @@ class _Service:
     digests: dict[str, dict[str, bytes]] = field(default_factory=dict)
     inbox: set[str] = field(default_factory=set)
     """Handled events that were not met in a log yet."""
+    dropped: set[str] = field(default_factory=set)
     events: int = 0
     pending: str = ""
+
+    def has_handled(self, identity: str) -> bool:
+        """Whether a foreign event went into its state."""
+        return identity in self.inbox and identity not in self.dropped
 
 
 def verify(
@@ -163,7 +168,10 @@ class _Checking:
         if collection == LOG:
             self._events(service, decode_all(data))
         elif collection == INBOX:
-            service.inbox.update(d["_id"] for d in decode_all(data))
+            for document in decode_all(data):
+                service.inbox.add(document["_id"])
+                if document.get("dropped"):  # by an operator, and so never folded
+                    service.dropped.add(document["_id"])
         elif folded:
             digests = service.digests.setdefault(collection, {})
             for document in decode_all(data):
@@ -192,7 +200,7 @@ class _Checking:
             except UnknownEvent:
                 continue
             for service in readers:
-                if service is owner or event.identity in service.inbox:
+                if service is owner or service.has_handled(event.identity):
                     try:
                         service.folding.add(event, parsed)
                     except Exception as error:  # whatever a model says to what cannot be

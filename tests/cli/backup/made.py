@@ -118,7 +118,7 @@ async def _write(of: Parts, out: Path) -> Path:
                 )
                 for name, store in of.stores.items()
             },
-            topics={f"{name}.events": Topic(ends=(0,) * PARTITIONS) for name in NAMES},
+            topics={f"{name}.events": Topic(ends=(0,) * PARTITIONS, beside=0) for name in NAMES},
             members=tuple(members),
         ).model_dump(mode="json")
         of.change_manifest(manifest)

@@ -5,15 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import bson
 import pytest
 
 from cli.backup.archive import BackupRefused
-from cli.backup.letters import _left_behind, pack, unpack
 from cli.backup.verify import verify
 from shared.log import INBOX, LOG
 from tests.cli.backup.made import KEY, Parts, parts
-from tests.cli.test_redecide import story
 
 
 def take_an_event(of: Parts) -> None:
@@ -30,6 +27,11 @@ def swap_events(of: Parts) -> None:
 def change_an_event(of: Parts) -> None:
     """Another actor than the leaf says."""
     of.stores["projects"][LOG][0]["actor"] = "operator:somebody-else"
+
+
+def drop_what_was_folded(of: Parts) -> None:
+    """An operator dropped an event, and the state knows of it."""
+    of.stores["matching"][INBOX][-1]["dropped"] = True
 
 
 def change_a_state(of: Parts) -> None:
@@ -67,6 +69,7 @@ def see_past_the_end(of: Parts) -> None:
         (take_a_state, "matching/matches/.* is not what the logs give"),
         (handle_what_was_never_recorded, "projects has handled /matching 0199-unknown"),
         (forget_what_was_handled, "matching can't follow /members "),
+        (drop_what_was_folded, "matching/.* is not what the logs give"),
         (see_past_the_end, "projects has seen matching/0 up to 1000000, past its end"),
     ],
 )
@@ -130,37 +133,3 @@ def test_manifest_that_says_something_else_is_refused(
     of.change_manifest = spoil
     with pytest.raises(BackupRefused, match=said):
         verify(of.write(tmp_path / "a.age"), [KEY])
-
-
-def letter(position: int | None, partition: int = 1) -> list[tuple[str, bytes]]:
-    """A dead letter's headers: of projects' event at a position, or of what is no event."""
-    where = [("dlq-topic", b"projects.events"), ("dlq-partition", str(partition).encode())]
-    if position is None:
-        return where
-    event = story().logs["projects"][0]
-    return [*event.at(position).headers(), *where]
-
-
-def test_letters_are_kept_of_what_will_not_come_again() -> None:
-    """An event at or below the mark is not read again after a restore, nor is what is no event."""
-    seen = {"projects/1": 7}
-    assert _left_behind(letter(7), b"{}", seen)
-    assert not _left_behind(letter(8), b"{}", seen)
-    assert not _left_behind(letter(0, partition=2), b"{}", seen)
-    assert _left_behind(letter(None), b"\xff", seen)
-    assert _left_behind(letter(3), None, seen)  # its value was too large for a letter
-
-
-def test_letter_comes_back_as_it_was() -> None:
-    """Null keys, values and headers, a header twice, bytes that are no text."""
-    headers = [("a", b"\xff"), ("a", None), ("dlq-error", "ї".encode())]
-    for key, value in ((None, None), (b"\x00", b"\xff" * 100)):
-        packed = pack(key, value, headers)
-        assert bson.decode(packed)
-        record = unpack("matching.dead-letters", packed)
-        assert (record.topic, record.key, record.value, record.headers) == (
-            "matching.dead-letters",
-            key,
-            value,
-            headers,
-        )
