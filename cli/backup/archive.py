@@ -94,7 +94,7 @@ class Writing:
         self._tar = tarfile.open(fileobj=self._packed, mode="w|")  # noqa: SIM115 - see `finish`
 
     def add(self, name: str, data: bytes) -> None:
-        """Write a member. Raises OSError, as for a full disk."""
+        """Write a member. Raises BackupRefused, as for a full disk."""
         about = tarfile.TarInfo(name)
         about.size = len(data)
         about.mode = 0o600
@@ -102,7 +102,7 @@ class Writing:
             self._tar.addfile(about, io.BytesIO(data))
         except BrokenPipeError:
             self._encrypting.join()
-            raise OSError(f"{self._out} can't be written: {self._failed}") from self._failed
+            raise BackupRefused(f"{self._out} can't be written: {self._failed}") from self._failed
         self.members.append(
             Member(name=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
         )
@@ -115,7 +115,7 @@ class Writing:
             self._plain.close()
         self._encrypting.join()
         if self._failed:
-            raise OSError(f"{self._out} can't be written: {self._failed}") from self._failed
+            raise BackupRefused(f"{self._out} can't be written: {self._failed}") from self._failed
         self._file.sync()
         self._not_there()
         self._partial.rename(self._out)
@@ -135,8 +135,9 @@ class Writing:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        with suppress(OSError, ValueError):
-            self._plain.close()
+        for part in (self._tar, self._packed, self._plain):
+            with suppress(OSError, ValueError):
+                part.close()
         self._encrypting.join()
         self._file.inner.close()
         self._partial.unlink(missing_ok=True)

@@ -1,12 +1,17 @@
 """Back up everything, check a backup, restore it to empty stores: `alliance backup`."""
 
 import asyncio
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import pyrage
 import typer
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
 
 from cli.backup.archive import BackupRefused, Writing, identities, recipients
 from cli.backup.create import create as create_backup
@@ -14,7 +19,8 @@ from cli.backup.places import Places
 from cli.backup.restore import restore as restore_backup
 from cli.backup.verify import verify as verify_backup
 from deploy.local.stack import ROOT, Stack
-from shared.kafka import Security
+from shared.kafka import BrokerAway, Security
+from shared.mongo import StoreAway
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 
@@ -70,7 +76,7 @@ def create(
         mongodb_password_file,
     )
     whom = recipients(recipient or [], recipients_file)
-    with Writing(out, whom) as writing:
+    with _away_is_said(), Writing(out, whom) as writing:
         manifest = asyncio.run(create_backup(places, writing, _say))
         size, digest = writing.finish()
     _say(f"as of {manifest.cut_at}: {size:,} bytes in {out}")
@@ -104,7 +110,8 @@ def restore(
         mongodb_username,
         mongodb_password_file,
     )
-    manifest = asyncio.run(restore_backup(places, file, identities(identity), _say))
+    with _away_is_said():
+        manifest = asyncio.run(restore_backup(places, file, identities(identity), _say))
     typer.echo(f"restored as of {manifest.cut_at}: states and logs are equal; start the services")
 
 
@@ -121,6 +128,21 @@ def key(
     with os.fdopen(handle, "w") as file:
         file.write(f"# public key: {made.to_public()}\n{made}\n")
     typer.echo(str(made.to_public()))
+
+
+@contextmanager
+def _away_is_said() -> Iterator[None]:
+    """A store or a broker that is away, or refuses us, is no defect; nor are its client's words
+    about a broker that was just started."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        yield
+    except (PyMongoError, StoreAway) as error:
+        raise BackupRefused(f"a store does not do it: {error}") from error
+    except (KafkaError, BrokerAway) as error:
+        raise BackupRefused(
+            f"the broker does not do it: {error or type(error).__name__}"
+        ) from error
 
 
 def _places(

@@ -80,8 +80,8 @@ async def _consumer(places: Places, group: str | None = None) -> AsyncIterator[A
         auto_offset_reset="earliest",
         **places.security.options(),
     )
-    await consumer.start()
     try:
+        await consumer.start()
         yield consumer
     finally:
         await consumer.stop()

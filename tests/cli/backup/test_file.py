@@ -143,7 +143,7 @@ def test_nothing_is_left_where_writing_fails(tmp_path: Path) -> None:
 def test_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     """Whether it is met while there is more to write, or at the end."""
     for blocks in (1, 40):
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(BackupRefused, match="No space left"):
             written(tmp_path / "a.age", blocks, disk=FULL)
         assert list(tmp_path.iterdir()) == []
 
