@@ -70,7 +70,7 @@ def create(
     """Write everything that the services hold into one encrypted file, while they run."""
     places = _places(
         kafka,
-        Security(kafka_username or None, _read(kafka_password_file), _text(kafka_ca_file)),
+        Security(kafka_username or None, kafka_password_file, _text(kafka_ca_file)),
         mongodb,
         mongodb_username,
         mongodb_password_file,
@@ -105,7 +105,7 @@ def restore(
     """Fill empty stores and topics from a backup; the services are stopped meanwhile."""
     places = _places(
         kafka,
-        Security(kafka_username or None, _read(kafka_password_file), _text(kafka_ca_file)),
+        Security(kafka_username or None, kafka_password_file, _text(kafka_ca_file)),
         mongodb,
         mongodb_username,
         mongodb_password_file,
@@ -152,10 +152,6 @@ def _places(
         at = Stack.attach(ROOT).addresses
         kafka, mongodb = kafka or at.kafka, mongodb or at.mongodb
     return Places(kafka, mongodb, username or None, password_file or None, security)
-
-
-def _read(file: Path | None) -> str | None:
-    return file.read_text(encoding="utf-8").strip() if file else None
 
 
 def _text(file: Path | None) -> str | None:

@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 
 from cli.backup.archive import BackupRefused
 from cli.services import known
-from shared.dead_letters import PARKED
-from shared.log import LOG, SEEN
+from shared.log import LOG, PARKED, SEEN
 from shared.mongo import Session, Store
 from shared.worker import LEASES
 

@@ -34,7 +34,7 @@ FACTS = {
     "service": "notify",
     "count": 3,
     "topic": "notify.dead-letters",
-    "first": ABOUT,
+    "first": "notify/17",
     "error": "KeyError",
 }
 
