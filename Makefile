@@ -53,7 +53,7 @@ status: $(VENV)/.local ## what runs, lag per consumer, relay backlog
 	@$(BIN)/alliance status
 
 # --- what a developer runs ---------------------------------------------------
-.PHONY: test lint schemas mails pictures fuzz bench-spine bench-matching table-matching docs-matching bench-notices clean
+.PHONY: test lint schemas mails pictures fuzz bench-spine bench-matching table-matching docs-matching bench-notices docs-settings clean
 test: $(VENV)/.dev ## every test but the benchmarks; sets up what it needs and cleans up
 	@$(BIN)/python -m pytest
 
@@ -89,6 +89,9 @@ table-matching: $(VENV)/.dev ## our rule beside first come, greedy and largest f
 
 docs-matching: $(VENV)/.dev ## write the tables of docs/matching.md again (MEASURE=1: the figures too)
 	@$(BIN)/python -m tests.bench.docs $(if $(MEASURE),--measure)
+
+docs-settings: $(VENV)/.dev ## write docs/settings.md again from the settings classes
+	@$(BIN)/python -m deploy.settings_table
 
 clean: ## remove the virtual environment and the local stack's files
 	rm -rf $(VENV) .local

@@ -33,13 +33,13 @@ EXIT_STUCK = 70
 """Exit status of a process whose consumer stood still (EX_SOFTWARE)."""
 
 
-def _security(security: Security) -> BaseSecurity | None:
+def _security(security: Security, password: str) -> BaseSecurity | None:
     context = security.context()
     if security.username is None:
         return BaseSecurity(ssl_context=context, use_ssl=True) if context else None
     return SASLScram512(
         security.username,
-        security.password or "",
+        password,
         ssl_context=context,
         use_ssl=bool(context),
     )
@@ -59,35 +59,44 @@ class Consumer:
         stuck_after: float = 120.0,
         session: float = 10.0,
     ) -> None:
+        self._service = service
         self._inbox = inbox
+        self._bootstrap = bootstrap
+        self._security = security
         self._stuck_after = stuck_after
+        self._session = session
         self.topics = topics
+        self._progress = 0
+        self._offsets: dict[tuple[str, int], int] = {}
+        self._build()
+
+    def _build(self) -> None:
+        """What FastStream needs; it keeps the password that it was made with."""
+        self.started = False
+        self._password = self._security.password
         self._broker = KafkaBroker(
-            bootstrap,
-            client_id=service,
-            security=_security(security),
+            self._bootstrap,
+            client_id=self._service,
+            security=_security(self._security, self._password),
             allow_auto_create_topics=False,
             consumer_only=True,
             graceful_timeout=15,
             logger=logging.getLogger("alliance.faststream"),  # its own has a handler of its own
         )
         self._subscriber = self._broker.subscriber(
-            *topics,
-            group_id=service,
+            *self.topics,
+            group_id=self._service,
             batch=True,
             max_records=BATCH,
             batch_timeout_ms=20,
             auto_offset_reset="earliest",
-            session_timeout_ms=int(session * 1000),
-            heartbeat_interval_ms=int(session * 1000 / 4),
+            session_timeout_ms=int(self._session * 1000),
+            heartbeat_interval_ms=int(self._session * 1000 / 4),
             ack_policy=AckPolicy.MANUAL,
             parser=self._parse,
             decoder=_no_decoding,
         )
         self._subscriber(self._handle)
-        self.started = False
-        self._progress = 0
-        self._offsets: dict[tuple[str, int], int] = {}
 
     async def _parse(self, raw: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
         """All records as they are; reading them is the inbox's work, one by one."""
@@ -113,7 +122,16 @@ class Consumer:
         self._progress += 1
 
     async def run(self) -> None:
-        """Connect, however long the broker is away, then watch until cancelled."""
+        """Connect, however long the broker is away, then watch until cancelled; connect anew
+        when the password was changed."""
+        while True:
+            await self._connect()
+            await self._watch()
+            log.info("the broker's password was changed, connecting with the new one")
+            await self._broker.stop()
+            self._build()
+
+    async def _connect(self) -> None:
         pause = 0.5
         while not self.started:
             try:
@@ -124,7 +142,15 @@ class Consumer:
                 await self._broker.stop()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
-        await self._watch()
+                if self._password_changed():
+                    self._build()
+
+    def _password_changed(self) -> bool:
+        try:
+            return self._security.password != self._password
+        except (OSError, UnicodeDecodeError) as error:
+            log.warning("the broker's password can't be read: %s", error)
+            return False
 
     async def stop(self) -> None:
         """Finish the batch in hand and leave the group."""
@@ -151,8 +177,9 @@ class Consumer:
         return self._inbox.waits_for
 
     async def _watch(self) -> None:
+        """Return when the password was changed."""
         seen, since = -1, asyncio.get_running_loop().time()
-        while True:
+        while not self._password_changed():
             await asyncio.sleep(min(1.0, self._stuck_after / 4))
             now = asyncio.get_running_loop().time()
             self._exit_if_ended()

@@ -9,13 +9,16 @@ acknowledged.
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from ssl import SSLContext
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
+
+from shared.secret_files import read_secret
 
 log = logging.getLogger("alliance.kafka")
 
@@ -42,15 +45,23 @@ class Security:
     """How to speak to the broker; empty for plain text, as on a local machine."""
 
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password_file: Path | None = None
     ca_file: str | None = None
+
+    @property
+    def password(self) -> str:
+        """What the file holds now, so that it can be changed while we run."""
+        return read_secret(self.password_file) if self.password_file else ""
 
     def context(self) -> SSLContext | None:
         """The TLS context, where a CA is given."""
         return create_ssl_context(cafile=self.ca_file) if self.ca_file else None
 
     def options(self) -> dict[str, object]:
-        """aiokafka's arguments for it (SCRAM-SHA-512, TLS where a CA is given)."""
+        """aiokafka's arguments for it (SCRAM-SHA-512, TLS where a CA is given).
+
+        Raises OSError where the password's file is gone.
+        """
         context = self.context()
         if self.username is None:
             return {"security_protocol": "SSL", "ssl_context": context} if context else {}
@@ -98,6 +109,7 @@ class Producer:
         self._compression = compression
         self._connecting = asyncio.Lock()
         self._producer: AIOKafkaProducer | None = None
+        self._password = ""
 
     async def send(self, records: Sequence[Record]) -> None:
         """Send all in order and return when all are acknowledged.
@@ -144,6 +156,7 @@ class Producer:
                     raise BrokerAway("it does not answer")
                 return len(await producer.partitions_for(topic))
         except (KafkaError, TimeoutError, OSError) as error:
+            await self._forget_old_password()
             raise BrokerAway(str(error) or "no answer") from error
 
     async def _connected(self) -> AIOKafkaProducer:
@@ -152,7 +165,14 @@ class Producer:
                 self._producer = await self._connect()
             return self._producer
 
+    async def _forget_old_password(self) -> None:
+        """A producer keeps the password it was made with; sending makes it anew, asking alone
+        would not."""
+        if self._producer is not None and self._password != self._security.password:
+            await self.discard()
+
     async def _connect(self) -> AIOKafkaProducer:
+        self._password = self._security.password
         producer = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap,
             client_id=self._client_id,

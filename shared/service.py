@@ -61,7 +61,9 @@ class Service:
         self.settings = settings
         self.records = records
         telemetry.start(self.name, settings.otlp_endpoint, settings.log_level)
-        self.store = Store(settings.mongodb, self.name, settings.store_patience_seconds)
+        self.store = Store(
+            settings.mongodb, self.name, settings.store_patience_seconds, settings.login
+        )
         self.producer = Producer(
             settings.kafka, client_id=f"{self.name}-relay", security=settings.security
         )

@@ -55,7 +55,9 @@ def main() -> None:
     settings = MembersSettings.load()
 
     async def run() -> None:
-        store = Store(settings.mongodb, RECORDS.service, settings.store_patience_seconds)
+        store = Store(
+            settings.mongodb, RECORDS.service, settings.store_patience_seconds, settings.login
+        )
         try:
             client_id, secret = await issue_to_operator(store, given.label, given.another)
         finally:

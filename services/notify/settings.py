@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from services.notify.unsubscribing import LEAST_KEY
 from shared.events.ids import UUID_PATTERN
+from shared.secret_files import ForeignSecretFile, is_example, read_secret
 from shared.settings import Settings
 
 
@@ -24,7 +25,9 @@ class NotifySettings(Settings):
         Path | None, Field(description="CA of the mail server's certificate, if not a usual one.")
     ] = None
     smtp_username: Annotated[str | None, Field(description="Who we are there.")] = None
-    smtp_password_file: Annotated[Path | None, Field(description="Its password, in a file.")] = None
+    smtp_password_file: Annotated[
+        ForeignSecretFile | None, Field(description="Its password, in a file; may change.")
+    ] = None
     smtp_timeout_seconds: Annotated[
         float, Field(gt=0, description="How long one answer of the mail server may take.")
     ] = 30.0
@@ -150,7 +153,7 @@ class NotifySettings(Settings):
     @property
     def smtp_password(self) -> str | None:
         """Read anew each time, so that it can be changed while we run."""
-        return self.smtp_password_file.read_text().strip() if self.smtp_password_file else None
+        return read_secret(self.smtp_password_file) if self.smtp_password_file else None
 
 
 def _link_keys(file: Path) -> list[bytes]:
@@ -160,4 +163,6 @@ def _link_keys(file: Path) -> list[bytes]:
         raise ValueError(f"can't be read: {error.strerror}") from None
     if not keys or min(map(len, keys)) < LEAST_KEY:
         raise ValueError(f"must hold keys of {LEAST_KEY} bytes or more, one a line")
+    if any(is_example(key.decode(errors="replace")) for key in keys):
+        raise ValueError("holds an example's key, allowed: those that `deploy/init` made")
     return keys

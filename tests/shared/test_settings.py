@@ -84,14 +84,13 @@ def test_algorithms_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> N
         ("ALLIANCE_STORE_PATIENCE_SECONDS", ""),
     ],
 )
-def test_wrong_variable_is_named_and_its_value_is_not_shown(
+def test_wrong_variable_is_named_with_what_was_given(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A duration must be above zero."""
     monkeypatch.setenv(name, value)
-    with pytest.raises(UnsafeSettings, match=f"  {name}: ") as caught:
+    with pytest.raises(UnsafeSettings, match=f"  {name}: .*; given: '{value}'"):
         Settings.load()
-    assert "soon" not in str(caught.value)
 
 
 @pytest.mark.parametrize("spec", ["before-commit", "after-commit:3", ""])
@@ -126,13 +125,13 @@ def test_password_is_read_from_its_file_and_is_not_in_any_repr(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the file's name is in the environment; the text is stripped of its line end."""
-    (tmp_path / "password").write_text("correct horse\n")
+    (tmp_path / "password").write_text("correct horse battery\n")
     monkeypatch.setenv("ALLIANCE_KAFKA_USERNAME", "projects")
     monkeypatch.setenv("ALLIANCE_KAFKA_PASSWORD_FILE", str(tmp_path / "password"))
     security = Settings.load().security
-    assert security.options()["sasl_plain_password"] == "correct horse"
+    assert security.options()["sasl_plain_password"] == "correct horse battery"
     assert security.options()["security_protocol"] == "SASL_PLAINTEXT"
-    assert "correct horse" not in f"{security!r} {Settings.load()!r}"
+    assert "correct horse battery" not in f"{security!r} {Settings.load()!r}"
 
 
 def test_ca_without_a_user_is_not_plain_text(
