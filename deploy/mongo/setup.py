@@ -23,6 +23,7 @@ PATIENCE = 110.0
 """Seconds that a store may take to come up."""
 
 _AUTHENTICATION_FAILED = 18
+_NO_SUCH_COMMAND = 59
 Client = MongoClient[dict[str, Any]]
 
 
@@ -87,8 +88,7 @@ def _replica_set(client: Client, hosts: Sequence[str], deadline: float) -> Itera
     if "setName" not in said:
         client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
         yield f"replica set of {', '.join(hosts)}"
-    elif said["setName"] == REPLICA_SET:  # a stand-in has a set of its own and no configuration
-        config = client.admin.command("replSetGetConfig")["config"]
+    elif config := _configuration(client):
         known = {member["host"] for member in config["members"]}
         if missing := [host for host in hosts if host not in known]:
             free = max(member["_id"] for member in config["members"]) + 1
@@ -101,6 +101,17 @@ def _replica_set(client: Client, hosts: Sequence[str], deadline: float) -> Itera
         if time.monotonic() > deadline:
             raise NotSetUp(f"{hosts[0]} did not become the primary of its replica set")
         time.sleep(0.2)
+
+
+def _configuration(client: Client) -> dict[str, Any] | None:
+    """None where the server is no mongod: a stand-in is a replica set by itself."""
+    try:
+        config: dict[str, Any] = client.admin.command("replSetGetConfig")["config"]
+        return config
+    except OperationFailure as error:
+        if error.code != _NO_SUCH_COMMAND:
+            raise
+        return None
 
 
 def _root_password(client: Client, service: str, host: str, secrets: Path) -> Iterator[str]:
