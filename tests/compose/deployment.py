@@ -1,4 +1,4 @@
-"""One deployment under test: a copy of the checkout, its own secrets, ports, volumes and networks."""
+"""One deployment under test: a copy of the checkout with its own secrets, ports and volumes."""
 
 import json
 import os
@@ -112,7 +112,10 @@ class Deployment:
         return time.monotonic() - began
 
     def wait_ready(self, services: Sequence[str] = SERVICES, timeout: float = 120.0) -> None:
-        """Return when each service says through the gateway that it is ready. Raises TimeoutError."""
+        """Return when each service says through the gateway that it is ready.
+
+        Raises TimeoutError.
+        """
         deadline, missing = time.monotonic() + timeout, list(services)
         said: dict[str, str] = {}
         with self.http() as http:
@@ -152,7 +155,7 @@ class Deployment:
         return self.run("ops", "alliance", *arguments, check=check)
 
     def containers(self, *services: str, every: bool = False) -> list[str]:
-        """Ids of the running containers of these services, or of all; `every`: stopped ones, too."""
+        """Ids of the containers of these services, or of all; `every`: stopped ones, too."""
         return self.compose("ps", "-q", *(["-a"] if every else []), *services).stdout.split()
 
     def inspect(self, *services: str) -> list[dict[str, Any]]:
