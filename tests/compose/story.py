@@ -20,9 +20,10 @@ class Played:
     members: dict[str, str]
 
 
-def play(
-    deployment: Deployment, tokens: Tokens, parts: Any = (story.alliance, story.irpin)
-) -> Played:
+PARTS = (story.alliance, story.irpin)
+
+
+def play(deployment: Deployment, tokens: Tokens, parts: Any = PARTS) -> Played:
     """Play these parts of the demo's stories. Raises what the story raises."""
     return asyncio.run(_play(deployment, tokens, parts))
 

@@ -1,4 +1,4 @@
-"""From nothing to a completed project through the gateway; and back again after whatever stops it."""
+"""From nothing to a completed project through the gateway; and back after whatever stops it."""
 
 import subprocess
 import time
@@ -102,8 +102,7 @@ def test_down_and_up_lose_nothing(deployment: Deployment, played: Played) -> Non
 
 
 def test_a_machine_that_lost_its_power_comes_back(deployment: Deployment, played: Played) -> None:
-    """Every container is killed at once: `up` brings all back, no log has lost anything, and what is
-    asked for afterwards is done."""
+    """Every container is killed at once: `up` brings all back, no log has lost anything."""
     before = logs(deployment)
     deployment.kill()
     print(f"up after killing all: {deployment.up():.1f} s")
@@ -112,8 +111,8 @@ def test_a_machine_that_lost_its_power_comes_back(deployment: Deployment, played
 
 
 def test_the_engine_brings_all_back_by_itself(deployment: Deployment, played: Played) -> None:
-    """Every process is killed and nobody calls compose: restart policies do it, in any order, and no
-    job has to be run again."""
+    """Every process is killed and nobody calls compose: restart policies do it, in any order,
+    and no job has to be run again."""
     before = logs(deployment)
     pids = [container["State"]["Pid"] for container in deployment.inspect()]
     subprocess.run(["kill", "-9", *(str(pid) for pid in pids if pid)], check=True)
