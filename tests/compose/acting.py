@@ -104,7 +104,7 @@ class Company(Cast):
     def __init__(self, deployment: Deployment, timeline: Timeline, tokens: Tokens) -> None:
         outside: Any = Outside(deployment, tokens)
         super().__init__(outside, timeline, lambda line: None)
-        self._http = httpx.AsyncClient(timeout=30, verify=str(deployment.ca_file))
+        self._http = httpx.AsyncClient(timeout=30, verify=deployment.trust)
         inbox: Any = Inbox(deployment.mail_url)
         self._inbox = inbox
         self._deployment = deployment

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from ssl import SSLContext, create_default_context
 from typing import Any
 
 import httpx
@@ -135,7 +136,12 @@ class Deployment:
 
     def http(self, **settings: Any) -> httpx.Client:
         """Speaks TLS to the gateway and trusts this deployment's CA alone."""
-        return httpx.Client(verify=str(self.ca_file), timeout=30, **settings)
+        return httpx.Client(verify=self.trust, timeout=30, **settings)
+
+    @property
+    def trust(self) -> SSLContext:
+        """Believes this deployment's CA and no other."""
+        return create_default_context(cafile=str(self.ca_file))
 
     def exec(
         self, service: str, *command: str, check: bool = True, given: str | None = None
