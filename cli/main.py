@@ -20,6 +20,8 @@ from cli import (
     webhooks,
 )
 from cli import demo as demonstration
+from cli.backup import commands as backup
+from cli.backup.archive import BackupRefused
 from cli.client import CannotAsk
 from cli.doctor import doctor
 from cli.rebuild import Busy
@@ -33,12 +35,13 @@ from deploy.local.java import NoJava
 from deploy.local.processes import ProcessFailed
 from deploy.local.stack import ROOT, NotStarted, Stack
 from deploy.local.store import NoStore
-from deploy.local.system import NotReady, System
+from deploy.local.system import SERVICES, NotReady, System
 from deploy.local.topics import TopicWrong
 from shared.replay import LogBroken
 from shared.roles import ROLES
 
 FORESEEN = (
+    BackupRefused,
     CannotAsk,
     CannotRedecide,
     JarsMissing,
@@ -74,6 +77,7 @@ for name, commands in (
     ("webhooks", webhooks),
     ("dead-letters", dead_letters),
     ("admin", admin),
+    ("backup", backup),
 ):
     app.add_typer(commands.app, name=name)
 app.command()(doctor)
@@ -95,9 +99,13 @@ def demo(
 
 
 @app.command()
-def up() -> None:
+def up(
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Without the services, as a restore wants it.")
+    ] = False,
+) -> None:
     """Start Kafka, the store, the mailbox and the services, leave them running, say where."""
-    system = System(usual_ports=True)
+    system = System(usual_ports=True, services=() if bare else SERVICES)
     system.start(_say)
     at = system.addresses
     _say("")

@@ -234,6 +234,20 @@ class Store:
             return result
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Session]:
+        """Reads of one moment, that of the first one; for as long as the server lets a
+        transaction live."""
+        async with await self._client.start_session() as session:
+            session.start_transaction(
+                read_concern=ReadConcern("snapshot"), read_preference=ReadPreference.PRIMARY
+            )
+            try:
+                yield session
+            finally:
+                with suppress(PyMongoError):
+                    await session.abort_transaction()
+
+    @asynccontextmanager
     async def inserts(self, collection: str) -> AsyncIterator[Callable[[float], Awaitable[bool]]]:
         """A wake-up for inserts by any process: gives `wait(seconds) -> whether one came`.
 

@@ -27,7 +27,7 @@ from shared.inbox import Inbox
 from shared.kafka import BrokerAway, Producer, Reader
 from shared.letters import Letters, Replaying
 from shared.limiting import Limits
-from shared.log import LOG, Records
+from shared.log import LOG, RESTORING, Records
 from shared.mongo import Session, Store, StoreAway
 from shared.openapi import Examples, describe
 from shared.problems import add_problem_handlers
@@ -291,12 +291,19 @@ class Service:
         pause = 0.2
         while not self._prepared:
             try:
+                await _unless_restoring(self.store)
                 await self.store.ensure(self.records.indexes())
                 self._prepared = True
-            except PyMongoError as error:
+            except (PyMongoError, StoreAway) as error:
                 log.warning("the store is away, trying again: %s", error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
+
+
+async def _unless_restoring(store: Store) -> None:
+    """Half a restored store would be taken for the whole. Raises StoreAway."""
+    if found := await store[RESTORING].find_one():
+        raise StoreAway(f"it is being restored since {found['since']}, and that was not proven yet")
 
 
 def _ends_the_process(running: "asyncio.Task[None]") -> None:

@@ -1,0 +1,3 @@
+module alliance/jaeger
+
+go 1.25
