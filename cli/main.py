@@ -9,6 +9,7 @@ import typer
 from cli import (
     admin,
     contacts,
+    dead_letters,
     matches,
     members,
     needs,
@@ -70,6 +71,7 @@ for name, commands in (
     ("contacts", contacts),
     ("preferences", preferences),
     ("webhooks", webhooks),
+    ("dead-letters", dead_letters),
     ("admin", admin),
 ):
     app.add_typer(commands.app, name=name)
@@ -171,6 +173,9 @@ def rebuild(
             raise typer.Exit(2) from None
         equal = equal and found.equal
         _say(f"{name}: {found.events} events" + (f", kept in {found.database}" if keep else ""))
+        if found.waiting or found.dropped:
+            _say(f"  in neither: {found.waiting} events that wait as dead letters, {found.dropped}")
+            _say("  that operators dropped (alliance dead-letters list --state all)")
         for collection, (rebuilt, live) in found.hashes.items():
             same = "equal    " if rebuilt == live else "DIFFERENT"
             _say(f"  {same} {collection:<14} {found.documents[collection]:>6}  {rebuilt}")

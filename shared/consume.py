@@ -158,8 +158,12 @@ class Consumer:
 
     async def lag(self) -> dict[str, int]:
         """Records not yet handled, by `topic[partition]`, for every partition assigned."""
+        return {f"{topic}[{at}]": n for (topic, at), n in (await self.behind()).items()}
+
+    async def behind(self) -> dict[tuple[str, int], int]:
+        """The same by topic and partition."""
         consumer = self._subscriber.consumer
-        found: dict[str, int] = {}
+        found: dict[tuple[str, int], int] = {}
         if consumer is None:
             return found
         for at in sorted(consumer.assignment()):
@@ -167,8 +171,9 @@ class Consumer:
                 read = await asyncio.wait_for(consumer.position(at), 1.0)
             except (KafkaError, TimeoutError):
                 continue  # the broker is away, or the partition was just taken from us
-            offset = self._offsets.get((at.topic, at.partition), read or 0)
-            found[f"{at.topic}[{at.partition}]"] = max(0, (consumer.highwater(at) or 0) - offset)
+            where = at.topic, at.partition
+            offset = self._offsets.get(where, read or 0)
+            found[where] = max(0, (consumer.highwater(at) or 0) - offset)
         return found
 
     @property

@@ -17,14 +17,15 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 from pymongo.errors import PyMongoError
 
-from shared import telemetry
+from shared import dead_letters_api, measuring, telemetry
 from shared.actor import Actor, Cause, new_correlation
 from shared.auth import Tokens
 from shared.consume import EXIT_STUCK, Consumer
 from shared.dead_letters import MAX_LETTER, DeadLetters
 from shared.handlers import Handlers
 from shared.inbox import Inbox
-from shared.kafka import BrokerAway, Producer
+from shared.kafka import BrokerAway, Producer, Reader
+from shared.letters import Letters, Replaying
 from shared.limiting import Limits
 from shared.log import LOG, Records
 from shared.mongo import Session, Store, StoreAway
@@ -42,7 +43,7 @@ T = TypeVar("T")
 
 class Service:
     """A running service. `workers` build what else it does by itself, one instance at a time;
-    `at_end` is called when it stops."""
+    `measures` are what it measures beside what all do; `at_end` is called when it stops."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Service:
         examples: Examples,
         on: Handlers,
         workers: Sequence[Callable[["Service"], Worker]] = (),
+        measures: Sequence[measuring.Measure] = (),
         at_end: Sequence[Callable[[], None]] = (),
     ) -> None:
         self.name = records.service
@@ -81,6 +83,9 @@ class Service:
             max_request=MAX_LETTER,
             compression="gzip",
         )
+        self.reader = Reader(
+            settings.kafka, client_id=f"{self.name}-letters", security=settings.security
+        )
         self.inbox: Inbox | None = None
         self.consumer: Consumer | None = None
         if on.topics():
@@ -97,6 +102,20 @@ class Service:
             )
             self.inbox.after_commit.append(self.wake)
         self.workers = [build(self) for build in workers]
+        self._measures = measures
+        self.replaying: Replaying | None = None
+        if self.inbox is not None:
+            self.replaying = Replaying(
+                letters,
+                self.inbox,
+                self.reader,
+                lambda: datetime.now(UTC),
+                ttl=settings.lease_seconds,
+                poll=settings.poll_seconds,
+            )
+            self.workers.append(self.replaying.worker)
+            routers = [*routers, dead_letters_api.router]
+            examples = {**examples, **dead_letters_api.EXAMPLES}
         self._at_end = at_end
         self._prepared = False
         self.app = FastAPI(
@@ -108,6 +127,7 @@ class Service:
         self.app.state.settings = settings
         self.app.state.store = self.store
         self.app.state.records = records
+        self.app.state.replaying = self.replaying
         self.app.state.tokens = Tokens(
             settings.jwks,
             settings.issuer,
@@ -193,20 +213,30 @@ class Service:
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         running = asyncio.create_task(self._run(), name=f"{self.name} run")
         running.add_done_callback(_ends_the_process)
+        measuring_it = self._start_measuring()
         try:
             yield
         finally:
             if self.consumer is not None:
                 with suppress(Exception):
                     await self.consumer.stop()
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            started = [running, *measuring_it]
+            for task in started:
+                task.cancel()
+            await asyncio.gather(*started, return_exceptions=True)
             for end in self._at_end:
                 end()
             await self.producer.discard()
             await self._letters_producer.discard()
+            await self.reader.discard()
             self.store.close()
             telemetry.stop()
+
+    def _start_measuring(self) -> "list[asyncio.Task[None]]":
+        """The task that measures, where somebody is told; it waits for nothing else to start."""
+        if not self.settings.otlp_endpoint:
+            return []
+        return [asyncio.create_task(measuring.run(self, self._measures), name="measuring")]
 
     async def _run(self) -> None:
         await self._prepare()
@@ -255,13 +285,16 @@ def _health(service: Service) -> APIRouter:
 
     @router.get("/progress")
     async def progress() -> dict[str, Any]:
-        """Relay backlog, lag by partition, what the inbox did, and what each worker is doing."""
+        """Relay backlog, lag by partition, what the inbox did, the dead letters that wait and the
+        subjects that are parked, and what each worker is doing."""
+        waiting, parked = await Letters(service.store).waiting()
         return {
             "service": service.name,
             "recorded": await service.store[LOG].estimated_document_count(),
             "backlog": await service.relay.backlog(),
             "lag": await service.consumer.lag() if service.consumer else {},
             "inbox": dict(service.inbox.outcomes) if service.inbox else {},
+            "dead_letters": {"waiting": waiting, "parked": parked},
             "workers": {
                 w.name: w.condition.state for w in (service.relay.worker, *service.workers)
             },

@@ -110,9 +110,14 @@ class NotifySettings(Settings):
         str | None,
         Field(
             pattern=UUID_PATTERN,
-            description="Reference of the contact that is told of addresses that bounced.",
+            description="Reference of the contact that is told of addresses that bounced, of "
+            "notices that could not be delivered, and of dead letters.",
         ),
     ] = None
+    report_seconds: Annotated[
+        float,
+        Field(gt=0, description="How often it is told of failed notices and dead letters."),
+    ] = 60.0
     link_keys_file: Annotated[
         Path | None,
         Field(

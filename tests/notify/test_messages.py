@@ -62,10 +62,10 @@ def test_a_proposal_says_what_to_do_in_the_readers_words() -> None:
     """Names, amounts, the moment in the reader's zone, and what is asked of him."""
     [letter, _] = letters(proposed())
     subject, text, _ = wording.write(
-        letter, TITLES, language="uk", zone="Europe/Kyiv", name="Олено"
+        letter, TITLES, language="uk", zone="Europe/Kyiv", name="колеги з Ірпеня"
     )
     assert subject == "Запропоновано підтримку: Дитячий садок – Кашкайш"
-    assert text.startswith("Вітаємо, Олено!\n")
+    assert text.startswith("Вітаємо, колеги з Ірпеня!\n")
     assert "прийміть або відхиліть" in text
     assert "500\N{NO-BREAK SPACE}000 євро" in text
     assert "19 березня 2026\N{NO-BREAK SPACE}р., 14:02 (UTC+02:00, Europe/Kyiv)" in text
