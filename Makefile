@@ -53,7 +53,7 @@ status: $(VENV)/.local ## what runs, lag per consumer, relay backlog
 	@$(BIN)/alliance status
 
 # --- what a developer runs ---------------------------------------------------
-.PHONY: test compose-test lint schemas mails pictures fuzz bench-spine bench-matching table-matching docs-matching bench-notices docs-settings clean
+.PHONY: test compose-test lint schemas mails dashboards pictures fuzz bench-spine bench-matching table-matching docs-matching bench-notices docs-settings clean
 test: $(VENV)/.dev ## every test but the benchmarks; sets up what it needs and cleans up
 	@$(BIN)/python -m pytest
 
@@ -71,6 +71,9 @@ schemas: $(VENV)/.dev ## write shared/schemas/ again from the event classes
 
 mails: $(VENV)/.dev ## write tests/notify/approved/ again: look at the difference
 	@$(BIN)/python -m tests.notify.approved
+
+dashboards: $(VENV)/.dev ## write Grafana's dashboards again from deploy/observability/dashboards/
+	@$(BIN)/python -m deploy.observability.panels
 
 pictures: $(VENV)/.dev ## write docs/pictures/ again, with Chromium
 	@$(BIN)/python -m tests.notify.pictures
