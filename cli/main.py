@@ -20,7 +20,10 @@ from cli import (
     webhooks,
 )
 from cli import demo as demonstration
+from cli.backup import commands as backup
+from cli.backup.archive import BackupRefused
 from cli.client import CannotAsk
+from cli.doctor import doctor
 from cli.rebuild import Busy
 from cli.rebuild import rebuild as rebuild_service
 from cli.redecide import CannotRedecide
@@ -32,12 +35,13 @@ from deploy.local.java import NoJava
 from deploy.local.processes import ProcessFailed
 from deploy.local.stack import ROOT, NotStarted, Stack
 from deploy.local.store import NoStore
-from deploy.local.system import NotReady, System
+from deploy.local.system import SERVICES, NotReady, System
 from deploy.local.topics import TopicWrong
 from shared.replay import LogBroken
 from shared.roles import ROLES
 
 FORESEEN = (
+    BackupRefused,
     CannotAsk,
     CannotRedecide,
     JarsMissing,
@@ -73,8 +77,10 @@ for name, commands in (
     ("webhooks", webhooks),
     ("dead-letters", dead_letters),
     ("admin", admin),
+    ("backup", backup),
 ):
     app.add_typer(commands.app, name=name)
+app.command()(doctor)
 app.add_typer(matches.app, name="match", hidden=True)  # what is done to one reads better so
 
 
@@ -93,9 +99,13 @@ def demo(
 
 
 @app.command()
-def up() -> None:
+def up(
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Without the services, as a restore wants it.")
+    ] = False,
+) -> None:
     """Start Kafka, the store, the mailbox and the services, leave them running, say where."""
-    system = System(usual_ports=True)
+    system = System(usual_ports=True, services=() if bare else SERVICES)
     system.start(_say)
     at = system.addresses
     _say("")

@@ -28,10 +28,14 @@ Written by `make docs-settings` from `shared/settings.py`, `services/*/settings.
 
 A service reads these variables once, at its start. It ends with status 1, and one line for each
 mistake, for a variable that begins with `ALLIANCE_` and that it does not know (with the nearest
-names), for a value that is not allowed, and for one from an example (`change-me…`). A secret is
-never a variable but a file, without which nothing starts; it may not be empty, an example's, or
-shorter than {least} characters (the mail provider's may be short). Secrets are read again when a
-connection is made, so that they can be changed while services run.
+names), for a value that is not allowed, and for one from an example (`change-me…`). An empty one
+is as if it were not there. A secret is never a variable but the first line of a file; it may not be
+empty, an example's, or shorter than {least} characters (the mail provider's may be short).
+
+A password that is changed in its file, and then at the store or the broker, needs no restart. The
+store's is taken over with the next health check, or when the store refuses the old one, and only
+once the store takes the new one; connections of before live on until they are idle. A consumer
+connects anew within a second of the change, a producer after its connection broke.
 
 ## Services
 

@@ -11,7 +11,7 @@ import logging
 import os
 from typing import Any
 
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -19,7 +19,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from faststream.security import BaseSecurity, SASLScram512
 
 from shared.inbox import Inbox
-from shared.kafka import Security
+from shared.kafka import BrokerAway, Security
 
 log = logging.getLogger("alliance.consume")
 
@@ -175,6 +175,28 @@ class Consumer:
             offset = self._offsets.get(where, read or 0)
             found[where] = max(0, (consumer.highwater(at) or 0) - offset)
         return found
+
+    async def uncommitted(self, timeout: float = 3.0) -> dict[str, int]:
+        """Records that no instance has handled and committed, by `topic[partition]`, for every
+        partition, whoever has it. Raises BrokerAway after `timeout` seconds."""
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            raise BrokerAway("the consumer is not connected yet")
+        try:
+            async with asyncio.timeout(timeout):
+                all_ = [
+                    TopicPartition(topic, number)
+                    for topic in self.topics
+                    for number in sorted(consumer.partitions_for_topic(topic) or ())
+                ]
+                ends = await consumer.end_offsets(all_)
+                done = [await consumer.committed(at) or 0 for at in all_]
+        except (KafkaError, TimeoutError) as error:
+            raise BrokerAway(str(error) or "no answer") from error
+        return {
+            f"{at.topic}[{at.partition}]": max(0, ends[at] - read)
+            for at, read in zip(all_, done, strict=True)
+        }
 
     @property
     def waits_for(self) -> str:

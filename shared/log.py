@@ -27,6 +27,9 @@ LOCK = "lock"
 
 INBOX = "inbox"
 SEEN = "seen"
+RESTORING = "restoring"
+"""Of a store that a restore has begun to fill and has not proven yet; no service starts on it."""
+
 PARKED = "parked"
 DEAD_LETTERS = "dead_letters"
 PLAIN = (INBOX, SEEN, "requests", "leases", PARKED, DEAD_LETTERS)

@@ -197,10 +197,10 @@ class Store:
             except PyMongoError as error:
                 if not (error.has_error_label("TransientTransactionError") or is_away(error)):
                     raise
-                if _not_let_in(error) and await self.renew():
-                    continue
                 if is_away(error):
                     outcome = "away"
+                    if await self.renew():  # a refused password makes the server look away
+                        continue
                     raise StoreAway(str(error)) from error
                 if asyncio.get_running_loop().time() + pause > deadline:
                     outcome = "busy"
@@ -232,6 +232,20 @@ class Store:
                     if attempt == 2 or not error.has_error_label("UnknownTransactionCommitResult"):
                         raise
             return result
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Session]:
+        """Reads of one moment, that of the first one; for as long as the server lets a
+        transaction live."""
+        async with await self._client.start_session() as session:
+            session.start_transaction(
+                read_concern=ReadConcern("snapshot"), read_preference=ReadPreference.PRIMARY
+            )
+            try:
+                yield session
+            finally:
+                with suppress(PyMongoError):
+                    await session.abort_transaction()
 
     @asynccontextmanager
     async def inserts(self, collection: str) -> AsyncIterator[Callable[[float], Awaitable[bool]]]:

@@ -18,8 +18,8 @@ def is_example(value: str) -> bool:
 
 
 def read_secret(file: Path) -> str:
-    """What the file holds now, without its line end. Raises OSError, UnicodeDecodeError."""
-    return file.read_text(encoding="utf-8").strip()
+    """The first line that the file holds now. Raises OSError, UnicodeDecodeError."""
+    return file.read_text(encoding="utf-8").strip().partition("\n")[0].strip()
 
 
 def _good(file: Path, least: int) -> Path:
@@ -29,7 +29,7 @@ def _good(file: Path, least: int) -> Path:
         raise ValueError(f"can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ValueError("holds bytes that are no text, allowed: UTF-8") from None
-    if not secret:
+    if not secret and least:
         raise ValueError("the file is empty")
     if is_example(secret):
         raise ValueError("holds an example's value, allowed: one that `deploy/init` made")
@@ -43,11 +43,12 @@ def _own(file: Path) -> Path:
 
 
 def _of_others(file: Path) -> Path:
-    return _good(file, 1)
+    return _good(file, 0)
 
 
 SecretFile = Annotated[Path, AfterValidator(_own)]
 """A file with a secret that we choose: no example and not short."""
 
 ForeignSecretFile = Annotated[Path, AfterValidator(_of_others)]
-"""A file with a secret that somebody else chose, such as a mail provider: how long is theirs."""
+"""A file with a secret that somebody else chose, such as a mail provider: short perhaps, or empty
+where nothing is asked for."""

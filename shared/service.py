@@ -27,11 +27,14 @@ from shared.inbox import Inbox
 from shared.kafka import BrokerAway, Producer, Reader
 from shared.letters import Letters, Replaying
 from shared.limiting import Limits
-from shared.log import LOG, Records
+from shared.log import LOG, RESTORING, Records
 from shared.mongo import Session, Store, StoreAway
 from shared.openapi import Examples, describe
 from shared.problems import add_problem_handlers
+from shared.progress import Progress
+from shared.progress import router as progress_router
 from shared.relay import Relay, wake_on_inserts
+from shared.retention import EXIT_UNSAFE, FOR_EVER, finite
 from shared.settings import Settings
 from shared.uow import UnitOfWork
 from shared.worker import Worker
@@ -136,9 +139,11 @@ class Service:
             roles_claim=settings.roles_claim,
             member_claim=settings.member_claim,
         )
+        self.app.state.progress = self.progress
         self.app.state.after_commit = [self.wake]
         self.app.state.limits = Limits(settings.commands_per_minute, settings.reads_per_minute)
         add_problem_handlers(self.app)
+        routers = [*routers, progress_router]
         describe(self.app, routers, summary=summary, examples=examples)
         for router in routers:
             self.app.include_router(router)
@@ -209,6 +214,22 @@ class Service:
                 found["consumer"] = f"waits: {self.consumer.waits_for}"[:200]
         return found
 
+    async def progress(self) -> Progress:
+        """What it has still to publish and to read, all its instances together."""
+        lag: dict[str, int] | None = {}
+        if self.consumer is not None:
+            try:
+                lag = await self.consumer.uncommitted()
+            except BrokerAway as error:
+                log.warning("the broker does not say how far behind we are: %s", error)
+                lag = None
+        return Progress(
+            service=self.name,
+            backlog=await self.relay.backlog(),
+            oldest_unpublished=await self.relay.oldest(),
+            lag=lag,
+        )
+
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         running = asyncio.create_task(self._run(), name=f"{self.name} run")
@@ -241,6 +262,7 @@ class Service:
     async def _run(self) -> None:
         await self._prepare()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._topic_is_safe())
             group.create_task(self.relay.worker.run())
             group.create_task(wake_on_inserts(self.store, self.relay.worker))
             for worker in self.workers:
@@ -248,17 +270,40 @@ class Service:
             if self.consumer is not None:
                 group.create_task(self.consumer.run())
 
+    async def _topic_is_safe(self) -> None:
+        """End the process where our log would lose its beginning, unless that is allowed."""
+        topic, settings = f"{self.name}.events", self.settings
+        unsafe = await finite(topic, settings.kafka, settings.security)
+        said = ", ".join(f"{name} is {value}" for name, value in unsafe.items())
+        if unsafe and "finite-retention" in settings.allow_unsafe:
+            log.warning("%s will lose events, as ALLIANCE_ALLOW_UNSAFE allows: %s", topic, said)
+        elif unsafe:
+            log.critical(
+                "%s would lose events: %s; allowed: %s, or ALLIANCE_ALLOW_UNSAFE=finite-retention",
+                topic,
+                said,
+                ", ".join(f"{name} {FOR_EVER[name]}" for name in unsafe),
+            )
+            os._exit(EXIT_UNSAFE)
+
     async def _prepare(self) -> None:
         """Collections and indexes, as soon as the store is there."""
         pause = 0.2
         while not self._prepared:
             try:
+                await _unless_restoring(self.store)
                 await self.store.ensure(self.records.indexes())
                 self._prepared = True
-            except PyMongoError as error:
+            except (PyMongoError, StoreAway) as error:
                 log.warning("the store is away, trying again: %s", error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
+
+
+async def _unless_restoring(store: Store) -> None:
+    """Half a restored store would be taken for the whole. Raises StoreAway."""
+    if found := await store[RESTORING].find_one():
+        raise StoreAway(f"it is being restored since {found['since']}, and that was not proven yet")
 
 
 def _ends_the_process(running: "asyncio.Task[None]") -> None:

@@ -40,10 +40,18 @@ TokenAlgorithms = Annotated[
 ]
 
 
+Unsafe = Annotated[
+    tuple[Literal["finite-retention"], ...],
+    NoDecode,
+    BeforeValidator(_listed),
+]
+"""Unsafe ways to run that an operator may choose: `finite-retention` of the service's topic."""
+
+
 class Settings(BaseSettings):
     """Common settings; the variable of field `kafka` is `ALLIANCE_KAFKA`, and so on."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
     kafka: Annotated[str, Field(description="Kafka's bootstrap servers, host:port.")]
     mongodb: Annotated[
@@ -111,6 +119,10 @@ class Settings(BaseSettings):
     reads_per_minute: Annotated[
         int, Field(gt=0, description="Most reads from one address in a minute; then 429.")
     ] = 12000
+    allow_unsafe: Annotated[
+        Unsafe,
+        Field(description="What may lose events all the same, by name, with commas between."),
+    ] = ()
     log_level: Annotated[str, Field(description="Level of the JSON logs.")] = "INFO"
     otlp_endpoint: Annotated[
         str | None,

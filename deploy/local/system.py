@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -63,6 +64,7 @@ class System:
         self.settings = dict(settings or {})
         self.issuer = Issuer(root / "keys" / "issuer.pem")
         self._jwks = root / "keys" / "jwks.json"
+        self._link_keys = root / "link-keys"
         self._ports_file = root / "services.json"
         self._usual_ports = usual_ports
         self.ports: dict[str, int] = (
@@ -85,6 +87,9 @@ class System:
         """
         self.stack.start(progress)
         self.issuer.write_jwks(self._jwks)
+        if not self._link_keys.exists():
+            self._link_keys.touch(0o600)
+            self._link_keys.write_text(secrets.token_urlsafe(48) + "\n")
         for service in self.services:
             known = self.ports.get(service)
             if known is None or not self.process(service).alive():
@@ -122,6 +127,8 @@ class System:
             own.setdefault("ALLIANCE_PUBLIC_URL", f"http://127.0.0.1:{port}")
         if service == "notify":
             own.setdefault("ALLIANCE_NOTIFY_URL", self.url(service))
+            own.setdefault("ALLIANCE_LINK_KEYS_FILE", str(self._link_keys))
+            own.setdefault("ALLIANCE_WEBHOOKS_ALLOW_LOOPBACK", "true")
         everything = {**self.addresses.environment(), **own}
         known = known_to(settings_of(service), everything)
         return self.stack.process(name, self.command(service, port), known)

@@ -2,9 +2,9 @@
 
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from services.notify.unsubscribing import LEAST_KEY
 from shared.events.ids import UUID_PATTERN
@@ -143,6 +143,14 @@ class NotifySettings(Settings):
         if file is not None:
             _link_keys(file)
         return file
+
+    @model_validator(mode="after")
+    def _login_is_whole(self) -> Self:
+        if self.smtp_username and not self.smtp_password:
+            raise ValueError(
+                "ALLIANCE_SMTP_USERNAME is set: ALLIANCE_SMTP_PASSWORD_FILE must hold its password"
+            )
+        return self
 
     @property
     def own_url(self) -> str | None:

@@ -181,7 +181,10 @@ class Deployment:
         return all(s["ExitCode"] == 0 for s in states if s["Status"] == "exited")
 
     def remove(self) -> None:
-        """Everything of it: containers, networks, volumes."""
+        """Everything of it: containers, those of `run` too, networks, volumes."""
+        label = f"label=com.docker.compose.project={self.project}"
+        if found := docker("ps", "-aq", "--filter", label).split():
+            docker("rm", "-f", "-v", *found)
         self.compose("--profile", "*", "down", "-v", "--remove-orphans", "-t", "5", check=False)
 
 

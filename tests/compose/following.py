@@ -3,10 +3,12 @@
 import asyncio
 import base64
 import json
+from contextlib import suppress
+from uuid import uuid4
 
 from cli.timeline import Timeline
 from shared.events import read_record
-from tests.compose.deployment import Deployment
+from tests.compose.deployment import CommandFailed, Deployment, docker
 
 READER = """
 import asyncio, base64, json, sys
@@ -45,8 +47,10 @@ class Followed(Timeline):
     async def follow(self) -> None:
         """Read until cancelled."""
         loop = asyncio.get_running_loop()
+        name = f"{self._deployment.project}-reader-{uuid4().hex[:8]}"
+        run = ("run", "--rm", "-T", "--no-deps", "--name", name, "ops", "python", "-c", READER)
         reading = await asyncio.create_subprocess_exec(
-            *("docker", "compose", "run", "--rm", "-T", "--no-deps", "ops", "python", "-c", READER),
+            *("docker", "compose", *run),
             cwd=self._deployment.root,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -72,9 +76,9 @@ class Followed(Timeline):
                 self._take(read_record(found, _bytes(value)), self._last)
                 self._advance(self._last)
         finally:
-            if reading.returncode is None:
-                reading.terminate()
-                await reading.wait()
+            with suppress(CommandFailed):  # it ended by itself
+                await asyncio.to_thread(docker, "rm", "-f", name)
+            await reading.wait()
 
     async def quiet(self, seconds: float, timeout: float) -> None:
         """Return when nothing was published for so long. Raises TimeoutError."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from cli.services import known
-from shared import dead_letters_api
+from shared import dead_letters_api, progress
 from shared.http import CommandRoute
 from shared.openapi import describe
 from shared.previewing import PreviewRoute
@@ -19,9 +19,10 @@ SERVICES = ("members", "projects", "matching", "notify")
 
 
 def router_of(service: str) -> APIRouter:
-    """A service's routes: its own, and those about dead letters where it consumes events."""
+    """A service's routes: its own, and those that every service, or every consumer, has."""
     found = APIRouter()
     found.routes.extend(importlib.import_module(f"services.{service}.api").router.routes)
+    found.routes.extend(progress.router.routes)
     if known(service).on.topics():
         found.routes.extend(dead_letters_api.router.routes)
     return found

@@ -165,6 +165,18 @@ def test_mail_providers_password_may_be_short(
     assert "ALLIANCE_SMTP_PASSWORD_FILE: holds an example's value" in refusal(NotifySettings)
 
 
+def test_mail_server_that_asks_for_no_login_needs_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is there, empty, in every deployment; with a user it must hold something."""
+    (tmp_path / "smtp").write_text("")
+    monkeypatch.setenv("ALLIANCE_SMTP_HOST", "mail.example.org")
+    monkeypatch.setenv("ALLIANCE_SMTP_PASSWORD_FILE", str(tmp_path / "smtp"))
+    assert NotifySettings.load().smtp_username is None
+    monkeypatch.setenv("ALLIANCE_SMTP_USERNAME", "alliance")
+    assert "ALLIANCE_SMTP_PASSWORD_FILE must hold its password" in refusal(NotifySettings)
+
+
 def test_example_keys_for_links_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
