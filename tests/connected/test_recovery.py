@@ -19,7 +19,7 @@ from shared.log import DEAD_LETTERS, INBOX, LOG, RESTORING, SEEN
 from shared.replay import in_order, state_hash
 from shared.worker import LEASES
 from tests.chaos.load import Load
-from tests.connected.acting import Acting
+from tests.connected.acting import Acting, until
 from tests.connected.test_backup import joins, places_of, poisoned
 from tests.system import running
 
@@ -50,6 +50,10 @@ class Story:
     after: dict[str, Kept] = field(default_factory=dict)
     recovered: dict[str, Recovered] = field(default_factory=dict)
     refused: str = ""
+    lost: dict[str, str] = field(default_factory=dict)
+    """What a service said that was started on an empty store."""
+    asked: int = 0
+    """The status that it answered to a command."""
     mails: int = 0
 
 
@@ -69,6 +73,23 @@ def kept(acting: Acting, service: str) -> Kept:
         documents(DEAD_LETTERS, "since"),
         documents(FACTS),
     )
+
+
+async def started_on_nothing(told: Story) -> None:
+    """Projects is started before its store was recovered, and somebody posts a need."""
+    process, system = told.acting.system.process("projects"), told.acting.system
+    await asyncio.to_thread(process.start)
+    await asyncio.to_thread(process.wait_ready, system.ports["projects"], 60)
+
+    async def said() -> dict[str, str]:
+        answer = await told.acting.read("projects", "/health/ready")
+        found: dict[str, str] = answer.json()
+        return found if "lost" in found["relay"] else {}
+
+    told.lost = await until(said, say="what projects says of its store")
+    need = told.acting.a_need()
+    told.asked = (await told.acting.ask("irpin", "projects", "/needs", need)).status_code
+    await asyncio.to_thread(process.stop)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -96,6 +117,9 @@ async def story() -> AsyncIterator[Story]:
             except RecoveryRefused as refused:
                 told.refused += str(refused)
             acting.store.drop_database(name)
+            if name == "projects":
+                await started_on_nothing(told)
+                acting.store.drop_database(name)
             told.recovered[name] = await recover(told.places, name, print)
             told.after[name] = kept(acting, name)
         await asyncio.to_thread(system.start)
@@ -126,6 +150,13 @@ async def test_store_that_holds_anything_is_not_touched(story: Story) -> None:
     for name in NAMES:
         assert f"nothing was touched; the store of {name} holds " in story.refused
         assert f"Stop {name}, give its store an empty volume" in story.refused
+
+
+async def test_service_does_not_begin_its_log_anew(story: Story) -> None:
+    """On an empty store whose topic has events it refuses to write, and says what to do."""
+    assert "projects.events has events and the store none" in story.lost["relay"]
+    assert "alliance recover" in story.lost["relay"]
+    assert story.asked == 503
 
 
 async def test_services_go_on_and_nothing_is_done_twice(story: Story) -> None:
