@@ -19,7 +19,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"] | OBSERVABILITY["servi
 
 JOBS = {"ops"} | {name for name in SERVICES if name.endswith(("-setup", "-operator"))}
 MUTE = {"jaeger", "otel-collector"}
-"""Their images hold one program and nothing that could ask it; Prometheus says when it is silent."""
+"""Their images hold one program and nothing that could ask it; Prometheus watches them."""
 EVERY = pytest.mark.parametrize("name", sorted(SERVICES))
 
 
