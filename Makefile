@@ -53,9 +53,12 @@ status: $(VENV)/.local ## what runs, lag per consumer, relay backlog
 	@$(BIN)/alliance status
 
 # --- what a developer runs ---------------------------------------------------
-.PHONY: test lint schemas mails pictures fuzz bench-spine bench-matching table-matching docs-matching bench-notices clean
+.PHONY: test compose-test lint schemas mails dashboards pictures fuzz bench-spine bench-matching table-matching docs-matching bench-notices docs-settings clean
 test: $(VENV)/.dev ## every test but the benchmarks; sets up what it needs and cleans up
 	@$(BIN)/python -m pytest
+
+compose-test: $(VENV)/.dev ## the deployment on containers; needs Docker, where no registry is: deploy/images/engine, deploy/images/build
+	@ALLIANCE_COMPOSE=1 $(BIN)/python -m pytest -s tests/compose
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .
@@ -68,6 +71,9 @@ schemas: $(VENV)/.dev ## write shared/schemas/ again from the event classes
 
 mails: $(VENV)/.dev ## write tests/notify/approved/ again: look at the difference
 	@$(BIN)/python -m tests.notify.approved
+
+dashboards: $(VENV)/.dev ## write Grafana's dashboards again from deploy/observability/dashboards/
+	@$(BIN)/python -m deploy.observability.panels
 
 pictures: $(VENV)/.dev ## write docs/pictures/ again, with Chromium
 	@$(BIN)/python -m tests.notify.pictures
@@ -89,6 +95,9 @@ table-matching: $(VENV)/.dev ## our rule beside first come, greedy and largest f
 
 docs-matching: $(VENV)/.dev ## write the tables of docs/matching.md again (MEASURE=1: the figures too)
 	@$(BIN)/python -m tests.bench.docs $(if $(MEASURE),--measure)
+
+docs-settings: $(VENV)/.dev ## write docs/settings.md again from the settings classes
+	@$(BIN)/python -m deploy.settings_table
 
 clean: ## remove the virtual environment and the local stack's files
 	rm -rf $(VENV) .local

@@ -9,6 +9,7 @@ import typer
 from cli import (
     admin,
     contacts,
+    dead_letters,
     matches,
     members,
     needs,
@@ -19,7 +20,10 @@ from cli import (
     webhooks,
 )
 from cli import demo as demonstration
+from cli.backup import commands as backup
+from cli.backup.archive import BackupRefused
 from cli.client import CannotAsk
+from cli.doctor import doctor
 from cli.rebuild import Busy
 from cli.rebuild import rebuild as rebuild_service
 from cli.redecide import CannotRedecide
@@ -31,12 +35,13 @@ from deploy.local.java import NoJava
 from deploy.local.processes import ProcessFailed
 from deploy.local.stack import ROOT, NotStarted, Stack
 from deploy.local.store import NoStore
-from deploy.local.system import NotReady, System
+from deploy.local.system import SERVICES, NotReady, System
 from deploy.local.topics import TopicWrong
 from shared.replay import LogBroken
 from shared.roles import ROLES
 
 FORESEEN = (
+    BackupRefused,
     CannotAsk,
     CannotRedecide,
     JarsMissing,
@@ -70,9 +75,12 @@ for name, commands in (
     ("contacts", contacts),
     ("preferences", preferences),
     ("webhooks", webhooks),
+    ("dead-letters", dead_letters),
     ("admin", admin),
+    ("backup", backup),
 ):
     app.add_typer(commands.app, name=name)
+app.command()(doctor)
 app.add_typer(matches.app, name="match", hidden=True)  # what is done to one reads better so
 
 
@@ -91,9 +99,13 @@ def demo(
 
 
 @app.command()
-def up() -> None:
+def up(
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Without the services, as a restore wants it.")
+    ] = False,
+) -> None:
     """Start Kafka, the store, the mailbox and the services, leave them running, say where."""
-    system = System(usual_ports=True)
+    system = System(usual_ports=True, services=() if bare else SERVICES)
     system.start(_say)
     at = system.addresses
     _say("")
@@ -171,6 +183,9 @@ def rebuild(
             raise typer.Exit(2) from None
         equal = equal and found.equal
         _say(f"{name}: {found.events} events" + (f", kept in {found.database}" if keep else ""))
+        if found.waiting or found.dropped:
+            _say(f"  in neither: {found.waiting} events that wait as dead letters, {found.dropped}")
+            _say("  that operators dropped (alliance dead-letters list --state all)")
         for collection, (rebuilt, live) in found.hashes.items():
             same = "equal    " if rebuilt == live else "DIFFERENT"
             _say(f"  {same} {collection:<14} {found.documents[collection]:>6}  {rebuilt}")

@@ -1,4 +1,7 @@
-"""`alliance rebuild`: a service's state again from the logs, held against the live one."""
+"""`alliance rebuild`: a service's state again from the logs, held against the live one.
+
+What the service set aside, and has not handled since, is folded into neither, and is counted.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -7,7 +10,7 @@ from typing import Any
 
 from cli.services import known
 from cli.topics import read_log
-from shared.log import INBOX, LOG, Records
+from shared.log import DEAD_LETTERS, INBOX, LOG, Records
 from shared.mongo import Store
 from shared.replay import Documents, in_order, replay, state_hash
 from shared.worker import LEASES
@@ -26,6 +29,10 @@ class Rebuilt:
     hashes: dict[str, tuple[str, str]] = field(default_factory=dict)
     documents: dict[str, int] = field(default_factory=dict)
     different: list[str] = field(default_factory=list)
+    waiting: int = 0
+    """Foreign events that wait as dead letters: not handled, so not folded."""
+    dropped: int = 0
+    """Those that operators dropped: never handled, so not folded."""
     database: str = ""
 
     @property
@@ -52,20 +59,29 @@ async def rebuild(
                 owner: in_order(owner, await read_log(bootstrap, owner)) for owner in what.owners
             }
             states = await _states(live, what.records)
+            aside = await _set_aside(live)
             own = len(logs.get(service, []))
             if before == await _moment(live) == (own, own) and await _all_handled(
-                live, what.name, logs
+                live, what.name, logs, aside.waiting
             ):
                 break
             await asyncio.sleep(0.5)
         else:
             raise Busy(f"{service} kept changing in {attempts} attempts; try when it is quieter")
-        folded = replay(what.records, logs)
+        handled = {
+            owner: [e for e in log if owner == service or e.identity not in aside.all]
+            for owner, log in logs.items()
+        }
+        folded = replay(what.records, handled)
         for collection, documents in folded.items():
             if documents:
                 await fresh[collection].insert_many(list(documents.values()))
         found = Rebuilt(
-            service, sum(map(len, logs.values())), database=fresh.db.name if keep else ""
+            service,
+            sum(map(len, handled.values())),
+            waiting=sum(e.identity in aside.waiting for log in logs.values() for e in log),
+            dropped=sum(e.identity in aside.dropped for log in logs.values() for e in log),
+            database=fresh.db.name if keep else "",
         )
         for collection in folded:
             again: list[dict[str, Any]] = await fresh[collection].find().to_list(None)
@@ -86,7 +102,30 @@ async def _moment(live: Store) -> tuple[int, int]:
     return await live[LOG].count_documents({}), counters.get("published", 0)
 
 
-async def _all_handled(live: Store, service: str, logs: dict[str, Any]) -> bool:
+@dataclass(frozen=True)
+class Aside:
+    """Foreign events that were not handled, by identity: letters that wait, and dropped ones."""
+
+    waiting: frozenset[str]
+    dropped: frozenset[str]
+
+    @property
+    def all(self) -> frozenset[str]:
+        """Both."""
+        return self.waiting | self.dropped
+
+
+async def _set_aside(live: Store) -> Aside:
+    letters = live[DEAD_LETTERS].find({"state": "waiting", "event": {"$exists": True}})
+    waiting = frozenset([d["event"] async for d in letters])
+    dropped = frozenset([d["_id"] async for d in live[INBOX].find({"dropped": True})])
+    handled = live[INBOX].find({"_id": {"$in": sorted(waiting)}, "dropped": {"$exists": False}})
+    return Aside(waiting - {d["_id"] async for d in handled} - dropped, dropped)
+
+
+async def _all_handled(
+    live: Store, service: str, logs: dict[str, Any], waiting: frozenset[str]
+) -> bool:
     handled = {event.ce_type() for event in known(service).on.events()}
     wanted = {
         e.identity
@@ -95,7 +134,7 @@ async def _all_handled(live: Store, service: str, logs: dict[str, Any]) -> bool:
         for e in envelopes
         if e.type in handled
     }
-    return wanted <= {d["_id"] async for d in live[INBOX].find({}, {"_id": 1})}
+    return wanted - waiting <= {d["_id"] async for d in live[INBOX].find({}, {"_id": 1})}
 
 
 async def _states(live: Store, records: Records) -> dict[str, Documents]:

@@ -22,7 +22,7 @@ def show_status(system: System, as_json: bool, say: Callable[[str], None]) -> bo
             say(f"{part:<10} {state}")
         for name, service in found["services"].items():
             say(f"{name:<10} {service['state']}")
-            for what in ("recorded", "backlog", "lag", "inbox", "workers"):
+            for what in ("recorded", "backlog", "lag", "inbox", "dead_letters", "workers"):
                 if what in service:
                     say(f"           {what}: {_short(service[what])}")
     return bool(found["well"])

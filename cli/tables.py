@@ -110,6 +110,24 @@ ATTEMPT: Columns = {
     "ms": _field("milliseconds"),
     "again after": _field("again_after"),
 }
+LETTER: Columns = {
+    "letter": _field("letter"),
+    "state": lambda each, _: "due" if each.get("due") else str(each["state"]),
+    "reason": _field("reason"),
+    "event": _field("type"),
+    "subject": _field("subject"),
+    "since": _field("since"),
+    "failed again": _field("replays"),
+    "error": _field("error"),
+}
+PARKED: Columns = {
+    "service": _field("service"),
+    "source": _field("source"),
+    "subject": _field("subject"),
+    "behind": _field("behind"),
+    "since": _field("since"),
+    "letters": _field("letters"),
+}
 CONTACT: Columns = {
     "contact": lambda c, _: c["id"],
     "status": lambda c, _: c["status"],

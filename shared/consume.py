@@ -11,7 +11,7 @@ import logging
 import os
 from typing import Any
 
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -19,7 +19,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from faststream.security import BaseSecurity, SASLScram512
 
 from shared.inbox import Inbox
-from shared.kafka import Security
+from shared.kafka import BrokerAway, Security
 
 log = logging.getLogger("alliance.consume")
 
@@ -33,13 +33,13 @@ EXIT_STUCK = 70
 """Exit status of a process whose consumer stood still (EX_SOFTWARE)."""
 
 
-def _security(security: Security) -> BaseSecurity | None:
+def _security(security: Security, password: str) -> BaseSecurity | None:
     context = security.context()
     if security.username is None:
         return BaseSecurity(ssl_context=context, use_ssl=True) if context else None
     return SASLScram512(
         security.username,
-        security.password or "",
+        password,
         ssl_context=context,
         use_ssl=bool(context),
     )
@@ -59,35 +59,44 @@ class Consumer:
         stuck_after: float = 120.0,
         session: float = 10.0,
     ) -> None:
+        self._service = service
         self._inbox = inbox
+        self._bootstrap = bootstrap
+        self._security = security
         self._stuck_after = stuck_after
+        self._session = session
         self.topics = topics
+        self._progress = 0
+        self._offsets: dict[tuple[str, int], int] = {}
+        self._build()
+
+    def _build(self) -> None:
+        """What FastStream needs; it keeps the password that it was made with."""
+        self.started = False
+        self._password = self._security.password
         self._broker = KafkaBroker(
-            bootstrap,
-            client_id=service,
-            security=_security(security),
+            self._bootstrap,
+            client_id=self._service,
+            security=_security(self._security, self._password),
             allow_auto_create_topics=False,
             consumer_only=True,
             graceful_timeout=15,
             logger=logging.getLogger("alliance.faststream"),  # its own has a handler of its own
         )
         self._subscriber = self._broker.subscriber(
-            *topics,
-            group_id=service,
+            *self.topics,
+            group_id=self._service,
             batch=True,
             max_records=BATCH,
             batch_timeout_ms=20,
             auto_offset_reset="earliest",
-            session_timeout_ms=int(session * 1000),
-            heartbeat_interval_ms=int(session * 1000 / 4),
+            session_timeout_ms=int(self._session * 1000),
+            heartbeat_interval_ms=int(self._session * 1000 / 4),
             ack_policy=AckPolicy.MANUAL,
             parser=self._parse,
             decoder=_no_decoding,
         )
         self._subscriber(self._handle)
-        self.started = False
-        self._progress = 0
-        self._offsets: dict[tuple[str, int], int] = {}
 
     async def _parse(self, raw: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
         """All records as they are; reading them is the inbox's work, one by one."""
@@ -113,7 +122,16 @@ class Consumer:
         self._progress += 1
 
     async def run(self) -> None:
-        """Connect, however long the broker is away, then watch until cancelled."""
+        """Connect, however long the broker is away, then watch until cancelled; connect anew
+        when the password was changed."""
+        while True:
+            await self._connect()
+            await self._watch()
+            log.info("the broker's password was changed, connecting with the new one")
+            await self._broker.stop()
+            self._build()
+
+    async def _connect(self) -> None:
         pause = 0.5
         while not self.started:
             try:
@@ -124,7 +142,15 @@ class Consumer:
                 await self._broker.stop()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
-        await self._watch()
+                if self._password_changed():
+                    self._build()
+
+    def _password_changed(self) -> bool:
+        try:
+            return self._security.password != self._password
+        except (OSError, UnicodeDecodeError) as error:
+            log.warning("the broker's password can't be read: %s", error)
+            return False
 
     async def stop(self) -> None:
         """Finish the batch in hand and leave the group."""
@@ -132,8 +158,12 @@ class Consumer:
 
     async def lag(self) -> dict[str, int]:
         """Records not yet handled, by `topic[partition]`, for every partition assigned."""
+        return {f"{topic}[{at}]": n for (topic, at), n in (await self.behind()).items()}
+
+    async def behind(self) -> dict[tuple[str, int], int]:
+        """The same by topic and partition."""
         consumer = self._subscriber.consumer
-        found: dict[str, int] = {}
+        found: dict[tuple[str, int], int] = {}
         if consumer is None:
             return found
         for at in sorted(consumer.assignment()):
@@ -141,9 +171,32 @@ class Consumer:
                 read = await asyncio.wait_for(consumer.position(at), 1.0)
             except (KafkaError, TimeoutError):
                 continue  # the broker is away, or the partition was just taken from us
-            offset = self._offsets.get((at.topic, at.partition), read or 0)
-            found[f"{at.topic}[{at.partition}]"] = max(0, (consumer.highwater(at) or 0) - offset)
+            where = at.topic, at.partition
+            offset = self._offsets.get(where, read or 0)
+            found[where] = max(0, (consumer.highwater(at) or 0) - offset)
         return found
+
+    async def uncommitted(self, timeout: float = 3.0) -> dict[str, int]:
+        """Records that no instance has handled and committed, by `topic[partition]`, for every
+        partition, whoever has it. Raises BrokerAway after `timeout` seconds."""
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            raise BrokerAway("the consumer is not connected yet")
+        try:
+            async with asyncio.timeout(timeout):
+                all_ = [
+                    TopicPartition(topic, number)
+                    for topic in self.topics
+                    for number in sorted(consumer.partitions_for_topic(topic) or ())
+                ]
+                ends = await consumer.end_offsets(all_)
+                done = [await consumer.committed(at) or 0 for at in all_]
+        except (KafkaError, TimeoutError) as error:
+            raise BrokerAway(str(error) or "no answer") from error
+        return {
+            f"{at.topic}[{at.partition}]": max(0, ends[at] - read)
+            for at, read in zip(all_, done, strict=True)
+        }
 
     @property
     def waits_for(self) -> str:
@@ -151,8 +204,9 @@ class Consumer:
         return self._inbox.waits_for
 
     async def _watch(self) -> None:
+        """Return when the password was changed."""
         seen, since = -1, asyncio.get_running_loop().time()
-        while True:
+        while not self._password_changed():
             await asyncio.sleep(min(1.0, self._stuck_after / 4))
             now = asyncio.get_running_loop().time()
             self._exit_if_ended()

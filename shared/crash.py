@@ -30,6 +30,9 @@ SENDING = (
 )
 """Those of notify's sender, in their order."""
 
+LETTERS = ("letter-noted", "letter-written")
+"""Those between the parts of setting a record aside (shared/dead_letters.py)."""
+
 _armed: dict[str, int] = {}
 _passed: Counter[str] = Counter()
 
@@ -37,8 +40,9 @@ _passed: Counter[str] = Counter()
 def arm(spec: str) -> None:
     """`point:n`: SIGKILL this process the n-th time it passes `point` (1 is the first)."""
     point, _, times = spec.partition(":")
-    if point not in POINTS + SENDING:
-        raise ValueError(f"{VARIABLE} names {point!r}, allowed: {', '.join(POINTS + SENDING)}")
+    known = POINTS + SENDING + LETTERS
+    if point not in known:
+        raise ValueError(f"{VARIABLE} names {point!r}, allowed: {', '.join(known)}")
     _armed[point] = int(times or 1)
 
 

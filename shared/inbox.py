@@ -12,6 +12,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
@@ -19,10 +20,10 @@ from typing import Any
 
 from opentelemetry.trace import SpanKind
 
-from shared import crash, telemetry
+from shared import crash, metrics, telemetry
 from shared.actor import Actor, Cause
 from shared.dead_letters import DeadLetters, Letter, RawRecord
-from shared.events.envelope import Envelope, NotAnEvent, read_record
+from shared.events.envelope import NotAnEvent, read_record
 from shared.events.registry import UnknownEvent, read_event
 from shared.handlers import Delivery, Handlers
 from shared.log import INBOX, Records
@@ -72,10 +73,11 @@ class Inbox:
         ordered = sorted(batch, key=lambda r: (r.topic, r.partition, r.offset))
         for (topic, _), records in groupby(ordered, key=lambda r: (r.topic, r.partition)):
             await self._partition(list(records), topic)
-        telemetry.process_duration.record(
+        metrics.process_duration.record(
             time.perf_counter() - started,
             {"messaging.consumer.group.name": self._service},
         )
+        metrics.batches.record(len(batch), {"taker": "inbox"})
 
     async def _partition(self, records: list[RawRecord], topic: str) -> None:
         """The records of one partition, in their order.
@@ -95,7 +97,7 @@ class Inbox:
             except NotAnEvent as error:
                 await self._deliver(deliveries)
                 deliveries = []
-                await self._set_aside(record, envelope, "not-an-event", str(error))
+                await self._set_aside(Letter(record, "not-an-event", str(error), envelope))
             else:
                 if type(event) in self._on:
                     deliveries.append(Delivery(record, envelope, event))
@@ -111,19 +113,29 @@ class Inbox:
         if not parked and await self._together(deliveries):
             return
         for delivery in deliveries:
-            if delivery.subject in parked:
-                await self._park(delivery, parked[delivery.subject])
-            elif error := await self._alone(delivery):
-                parked[delivery.subject] = delivery.envelope.id
-                await self._set_aside(delivery.record, delivery.envelope, "handler-failed", error)
+            record, envelope = delivery.record, delivery.envelope
+            if behind := parked.get(delivery.subject):
+                error = f"parked behind event {behind}"
+                if await self._set_aside(Letter(record, "parked", error, envelope)):
+                    continue
+            if failure := await self._alone(delivery):
+                parked[delivery.subject] = envelope.id
+                await self._set_aside(Letter(record, "handler-failed", failure, envelope))
 
-    async def _park(self, delivery: Delivery, behind: str) -> None:
-        """An event of a parked subject joins the dead letters, unless it was handled before."""
-        query = {"_id": delivery.inbox_id}
-        if await self._patiently(lambda: self._store[INBOX].find_one(query)):
-            self._count("repeated")
-        else:
-            await self._set_aside(delivery.record, None, "parked", f"parked behind event {behind}")
+    async def handle_again(
+        self, record: RawRecord, settle: Callable[[Session], Awaitable[None]]
+    ) -> None:
+        """Handle the record of a dead letter, in one transaction with what settles the letter.
+
+        An event that was handled before is only settled. Raises NotAnEvent, UnknownEvent, and what
+        `settle` and the handler raise.
+        """
+        envelope = read_record(record.headers, record.value, record.topic.removesuffix(".events"))
+        event = read_event(envelope)
+        if type(event) not in self._on:
+            raise UnknownEvent(f"{envelope.type} has no handler here")
+        delivery = Delivery(record, envelope, event)
+        await self._patiently(lambda: self._commit([delivery], settle))
 
     async def _together(self, deliveries: list[Delivery]) -> bool:
         """All in one transaction; whether that worked."""
@@ -154,8 +166,17 @@ class Inbox:
                 )
         return f"{type(failure).__name__}: {failure}"
 
-    async def _commit(self, deliveries: list[Delivery]) -> None:
-        handled = await self._store.transaction(lambda session: self._run(session, deliveries))
+    async def _commit(
+        self,
+        deliveries: list[Delivery],
+        settle: Callable[[Session], Awaitable[None]] | None = None,
+    ) -> None:
+        async def run(session: Session) -> int:
+            if settle is not None:
+                await settle(session)
+            return await self._run(session, deliveries)
+
+        handled = await self._store.transaction(run)
         self._count("handled", handled)
         self._count("repeated", len(deliveries) - handled)
         for wake in self.after_commit:
@@ -205,22 +226,21 @@ class Inbox:
         crash.point("before-commit")
         return len(fresh)
 
-    async def _set_aside(
-        self, record: RawRecord, envelope: Envelope | None, reason: str, error: str
-    ) -> None:
-        log.error(
-            "dead letter from %s[%d]@%d: %s",
-            record.topic,
-            record.partition,
-            record.offset,
-            error,
-        )
-        await self._letters.write([Letter(record, reason, error)])
-        if envelope is not None:
-            subject = (envelope.source, envelope.subject)
-            event_id = envelope.id
-            await self._patiently(lambda: self._letters.park(subject, event_id))
+    async def _set_aside(self, letter: Letter) -> bool:
+        """Note a letter, write it, note where it stands; False where there is nothing to be set
+        aside (`DeadLetters.note`). What was set aside before is not written again."""
+        note = await self._patiently(lambda: self._letters.note(letter))
+        if note is None:
+            return False
+        if note["state"] != "waiting" or "letter" in note:
+            self._count("repeated")
+            return True
+        letter = replace(letter, reason=note["reason"], error=note["error"])
+        log.error("dead letter from %s: %s", letter.place, letter.error)
+        where = await self._letters.write(letter)
+        await self._patiently(lambda: self._letters.written(letter, where))
         self._count("dead-letter")
+        return True
 
     async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
         """Run `work`; while the store is away or another holds the same inbox id, run it again."""
@@ -246,7 +266,7 @@ class Inbox:
     def _count(self, outcome: str, number: int = 1) -> None:
         if number:
             self.outcomes[outcome] += number
-            telemetry.processed.add(number, {"outcome": outcome})
+            metrics.processed.add(number, {"outcome": outcome})
 
 
 def _first_of_each(deliveries: list[Delivery], wanted: set[str]) -> Iterator[Delivery]:

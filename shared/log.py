@@ -27,7 +27,12 @@ LOCK = "lock"
 
 INBOX = "inbox"
 SEEN = "seen"
-PLAIN = (INBOX, SEEN, "requests", "leases", "parked")
+RESTORING = "restoring"
+"""Of a store that a restore has begun to fill and has not proven yet; no service starts on it."""
+
+PARKED = "parked"
+DEAD_LETTERS = "dead_letters"
+PLAIN = (INBOX, SEEN, "requests", "leases", PARKED, DEAD_LETTERS)
 """Collections beside the log that hold no folded state."""
 
 LOG_INDEXES = [
@@ -41,6 +46,14 @@ LOG_INDEXES = [
         partialFilterExpression={"pending": True},
     ),
     IndexModel([("subject", ASCENDING), ("subject_version", ASCENDING)], unique=True),
+]
+
+DEAD_LETTER_INDEXES = [
+    IndexModel([("letter", ASCENDING)], sparse=True),
+    IndexModel([("state", ASCENDING), ("letter", ASCENDING)]),
+    IndexModel([("parks", ASCENDING), ("state", ASCENDING), ("letter", ASCENDING)]),
+    IndexModel([("due", ASCENDING), ("letter", ASCENDING)], partialFilterExpression={"due": True}),
+    IndexModel([("ask", ASCENDING)], sparse=True),
 ]
 
 
@@ -124,6 +137,7 @@ class Records:
     def indexes(self) -> dict[str, list[IndexModel]]:
         """The indexes of every collection of the service's database; most have `_id` only."""
         plain = {name: self._plain_indexes.get(name, []) for name in self.plain}
+        plain[DEAD_LETTERS] = DEAD_LETTER_INDEXES
         return {LOG: LOG_INDEXES} | plain | {c.name: c.indexes for c in self.collections}
 
 

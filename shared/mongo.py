@@ -7,8 +7,11 @@ the second is an answer.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from motor.motor_asyncio import (
@@ -23,11 +26,17 @@ from pymongo.errors import (
     ConnectionFailure,
     DuplicateKeyError,
     ExecutionTimeout,
+    OperationFailure,
     PyMongoError,
 )
 from pymongo.read_concern import ReadConcern
 
-__all__ = ["DuplicateKeyError", "Session", "Store", "StoreAway", "is_away"]
+from shared import metrics
+from shared.secret_files import read_secret
+
+__all__ = ["DuplicateKeyError", "Login", "Session", "Store", "StoreAway", "is_away"]
+
+log = logging.getLogger("alliance.store")
 
 Document = dict[str, Any]
 Session = AsyncIOMotorClientSession
@@ -35,6 +44,7 @@ Collection = AsyncIOMotorCollection[Document]
 Result = TypeVar("Result")
 
 _MAJORITY = WriteConcern(w="majority", j=True)
+_AUTHENTICATION_FAILED = 18
 
 
 class StoreAway(Exception):
@@ -48,34 +58,100 @@ class StoreBusy(StoreAway):
 
 def is_away(error: BaseException) -> bool:
     """Whether an error means the store is out of reach, rather than that it said no."""
-    return isinstance(error, StoreAway | ConnectionFailure | ExecutionTimeout)
+    return isinstance(error, StoreAway | ConnectionFailure | ExecutionTimeout) or _not_let_in(error)
+
+
+def _not_let_in(error: BaseException) -> bool:
+    """Whether the server refused our password: it was changed, and ours is the old one."""
+    return isinstance(error, OperationFailure) and error.code == _AUTHENTICATION_FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who a service is at its store: a user of the service's own database."""
+
+    username: str
+    password_file: Path
 
 
 class Store:
     """One service's database.
 
     `patience` is how many seconds an operation waits for a server to be found, and how long a
-    transaction is tried again for while others write the same documents.
+    transaction is tried again for while others write the same documents. A password that is
+    changed in its file is taken as soon as the server knows it, see `renew`.
     """
 
-    def __init__(self, uri: str, database: str, patience: float = 4.0) -> None:
-        self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-            uri,
-            serverSelectionTimeoutMS=int(patience * 1000),
-            connectTimeoutMS=int(patience * 1000),
-            socketTimeoutMS=int(patience * 2000),
+    def __init__(
+        self, uri: str, database: str, patience: float = 4.0, login: Login | None = None
+    ) -> None:
+        self._uri = uri
+        self._database = database
+        self._patience = patience
+        self._login = login
+        self._password = read_secret(login.password_file) if login else ""
+        self._client = self._connect(self._password)
+
+    def _connect(self, password: str) -> "AsyncIOMotorClient[Document]":
+        who: dict[str, Any] = (
+            {"username": self._login.username, "password": password, "authSource": self._database}
+            if self._login
+            else {}
+        )
+        return AsyncIOMotorClient(
+            self._uri,
+            serverSelectionTimeoutMS=int(self._patience * 1000),
+            connectTimeoutMS=int(self._patience * 1000),
+            socketTimeoutMS=int(self._patience * 2000),
             heartbeatFrequencyMS=2000,
             retryWrites=True,
             tz_aware=True,
-            appname=database,
+            appname=self._database,
+            **who,
         )
-        self._patience = patience
-        self.db: AsyncIOMotorDatabase[Document] = self._client.get_database(
-            database,
+
+    @property
+    def db(self) -> AsyncIOMotorDatabase[Document]:
+        """The database, by the connections in use now: not to be kept."""
+        return self._of(self._client)
+
+    def _of(self, client: "AsyncIOMotorClient[Document]") -> AsyncIOMotorDatabase[Document]:
+        return client.get_database(
+            self._database,
             read_concern=ReadConcern("majority"),
             write_concern=_MAJORITY,
             read_preference=ReadPreference.PRIMARY,
         )
+
+    async def renew(self) -> bool:
+        """Go over to the password that the file holds now, if it is another and good already.
+
+        Whether that happened. The connections of before live on until what uses them is done,
+        so nothing is interrupted: a server lets those stay that came in with the old password.
+        """
+        if self._login is None:
+            return False
+        try:
+            password = read_secret(self._login.password_file)
+        except (OSError, UnicodeDecodeError) as error:
+            log.warning("the store's password can't be read: %s", error)
+            return False
+        if password == self._password:
+            return False
+        fresh = self._connect(password)
+        try:
+            await self._of(fresh).command("ping")
+        except PyMongoError as error:
+            fresh.close()
+            log.warning("the store does not take the password in the file yet: %s", error)
+            return False
+        if password == self._password:  # another task was faster
+            fresh.close()
+            return False
+        old, self._client, self._password = self._client, fresh, password
+        asyncio.get_running_loop().call_later(self._patience * 5, old.close)
+        log.info("the store's password was changed, the new one is in use")
+        return True
 
     def __getitem__(self, collection: str) -> Collection:
         return self.db[collection]
@@ -93,6 +169,7 @@ class Store:
     async def ping(self, timeout: float = 2.0) -> None:
         """Return when the server answers; raises StoreAway after `timeout` seconds."""
         try:
+            await asyncio.wait_for(self.renew(), timeout)
             await asyncio.wait_for(self.db.command("ping"), timeout)
         except (PyMongoError, TimeoutError) as error:
             raise StoreAway(str(error) or "no answer") from error
@@ -112,15 +189,25 @@ class Store:
         deadline = asyncio.get_running_loop().time() + patience
         pause = 0.002
         while True:
+            outcome = "refused"
             try:
-                return await self._attempt(work)
+                result = await self._attempt(work)
+                outcome = "committed"
+                return result
             except PyMongoError as error:
                 if not (error.has_error_label("TransientTransactionError") or is_away(error)):
                     raise
                 if is_away(error):
+                    outcome = "away"
+                    if await self.renew():  # a refused password makes the server look away
+                        continue
                     raise StoreAway(str(error)) from error
                 if asyncio.get_running_loop().time() + pause > deadline:
+                    outcome = "busy"
                     raise StoreBusy("another transaction holds the same documents") from error
+                outcome = "conflict"
+            finally:
+                metrics.transactions.add(1, {"outcome": outcome})
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.25)
 
@@ -145,6 +232,20 @@ class Store:
                     if attempt == 2 or not error.has_error_label("UnknownTransactionCommitResult"):
                         raise
             return result
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Session]:
+        """Reads of one moment, that of the first one; for as long as the server lets a
+        transaction live."""
+        async with await self._client.start_session() as session:
+            session.start_transaction(
+                read_concern=ReadConcern("snapshot"), read_preference=ReadPreference.PRIMARY
+            )
+            try:
+                yield session
+            finally:
+                with suppress(PyMongoError):
+                    await session.abort_transaction()
 
     @asynccontextmanager
     async def inserts(self, collection: str) -> AsyncIterator[Callable[[float], Awaitable[bool]]]:

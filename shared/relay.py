@@ -15,7 +15,7 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 from pymongo import UpdateOne
 
-from shared import crash, telemetry
+from shared import crash, metrics, telemetry
 from shared.kafka import BrokerAway, Producer, Record
 from shared.log import LOG, envelope
 from shared.mongo import Session, Store
@@ -71,6 +71,16 @@ class Relay:
         counters = await self._store[LEASES].find_one({"_id": "relay"}) or {}
         pending = await self._store[LOG].count_documents({"pending": True})
         return int(pending + counters.get("next", 0) - counters.get("published", 0))
+
+    async def oldest(self) -> str | None:
+        """When the event was recorded that waits longest to be published; None where none does."""
+        counters = await self._store[LEASES].find_one({"_id": "relay"}) or {}
+        published = counters.get("published", 0)
+        log = self._store[LOG]
+        found = [await log.find_one({"pending": True}, sort=[("_id", 1)])]
+        if published < counters.get("next", 0):
+            found.append(await log.find_one({"position": published}))
+        return min((d["time"] for d in found if d is not None), default=None)
 
     async def _unpublished(self) -> list[Document]:
         counters = await self._store[LEASES].find_one({"_id": "relay"}) or {}
@@ -149,8 +159,9 @@ class Relay:
             raise
         self.waits_for_broker = ""
         attributes = {"messaging.destination.name": self._topic}
-        telemetry.published.add(len(batch), attributes)
-        telemetry.operation_duration.record(time.perf_counter() - started, attributes)
+        metrics.published.add(len(batch), attributes)
+        metrics.operation_duration.record(time.perf_counter() - started, attributes)
+        metrics.batches.record(len(batch), {"taker": "relay"})
 
     async def _mark(self, lease: Lease, published: int) -> None:
         done = await self._store[LEASES].update_one(

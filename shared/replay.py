@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from shared.events.canonical import canonical
 from shared.events.envelope import Envelope
-from shared.events.registry import UnknownEvent, read_event
+from shared.events.registry import Event, UnknownEvent, read_event
 from shared.events.seen import Seen
 from shared.kafka import partition_of
 from shared.log import LOCK, Folded, Held, Records, State, held
@@ -76,26 +76,43 @@ def as_of(
     return found
 
 
+class Folding:
+    """All folded collections of a service, while events are folded into them one by one."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._folded: dict[str, dict[str, Held[Any]]] = {c.name: {} for c in records.collections}
+
+    def add(self, envelope: Envelope, event: Event) -> None:
+        """Fold one event: each log's in the order of its positions."""
+        own = envelope.source == f"/{self._records.service}"
+        for collection, key in self._records.touched(event):
+            document = self._folded[collection.name].setdefault(key, Held())
+            if own:
+                document.fold(collection, event, key, envelope.id)
+            else:
+                document.learn(collection, event, key, envelope)
+
+    def documents(self) -> dict[str, Documents]:
+        """Each collection as it is stored, by key."""
+        return {
+            name: {key: document.document(key) for key, document in sorted(found.items())}
+            for name, found in self._folded.items()
+        }
+
+
 def replay(records: Records, logs: Mapping[str, list[Envelope]]) -> dict[str, Documents]:
     """All folded collections of a service, from the logs of the owners it reads: `in_order`, or
     `as_of` a moment."""
-    folded: dict[str, dict[str, Held[Any]]] = {c.name: {} for c in records.collections}
-    for owner, envelopes in logs.items():
+    folding = Folding(records)
+    for envelopes in logs.values():
         for envelope in envelopes:
             try:
                 event = read_event(envelope)
             except UnknownEvent:
                 continue
-            for collection, key in records.touched(event):
-                document = folded[collection.name].setdefault(key, Held())
-                if owner == records.service:
-                    document.fold(collection, event, key, envelope.id)
-                else:
-                    document.learn(collection, event, key, envelope)
-    return {
-        name: {key: document.document(key) for key, document in sorted(found.items())}
-        for name, found in folded.items()
-    }
+            folding.add(envelope, event)
+    return folding.documents()
 
 
 class Replayed:
@@ -129,10 +146,14 @@ def _fits(document: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
     return True
 
 
+def state_line(document: Mapping[str, Any]) -> bytes:
+    """A document as RFC 8785 and a line end: what the hash of its collection is made of."""
+    return canonical({k: v for k, v in document.items() if k != LOCK}).encode() + b"\n"
+
+
 def state_hash(documents: Iterable[Mapping[str, Any]]) -> str:
     """SHA-256, hexadecimal, of a collection: its documents sorted by `_id`, each as RFC 8785."""
     found = hashlib.sha256()
     for document in sorted(documents, key=lambda d: str(d["_id"])):
-        found.update(canonical({k: v for k, v in document.items() if k != LOCK}).encode())
-        found.update(b"\n")
+        found.update(state_line(document))
     return found.hexdigest()

@@ -29,6 +29,9 @@ ROLES: dict[str, frozenset[str]] = {
             "replay_notice",
             "set_preferences",
             "resend_notice",
+            "replay_letter",
+            "replay_letters",
+            "drop_letter",
         }
     ),
     "core": frozenset({"apply", "endorse", "reject", "suspend_member", "reinstate_member"}),

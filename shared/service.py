@@ -17,20 +17,24 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 from pymongo.errors import PyMongoError
 
-from shared import telemetry
+from shared import dead_letters_api, measuring, telemetry
 from shared.actor import Actor, Cause, new_correlation
 from shared.auth import Tokens
 from shared.consume import EXIT_STUCK, Consumer
 from shared.dead_letters import MAX_LETTER, DeadLetters
 from shared.handlers import Handlers
 from shared.inbox import Inbox
-from shared.kafka import BrokerAway, Producer
+from shared.kafka import BrokerAway, Producer, Reader
+from shared.letters import Letters, Replaying
 from shared.limiting import Limits
-from shared.log import LOG, Records
+from shared.log import LOG, RESTORING, Records
 from shared.mongo import Session, Store, StoreAway
 from shared.openapi import Examples, describe
 from shared.problems import add_problem_handlers
+from shared.progress import Progress
+from shared.progress import router as progress_router
 from shared.relay import Relay, wake_on_inserts
+from shared.retention import EXIT_UNSAFE, FOR_EVER, finite
 from shared.settings import Settings
 from shared.uow import UnitOfWork
 from shared.worker import Worker
@@ -42,7 +46,7 @@ T = TypeVar("T")
 
 class Service:
     """A running service. `workers` build what else it does by itself, one instance at a time;
-    `at_end` is called when it stops."""
+    `measures` are what it measures beside what all do; `at_end` is called when it stops."""
 
     def __init__(
         self,
@@ -55,13 +59,16 @@ class Service:
         examples: Examples,
         on: Handlers,
         workers: Sequence[Callable[["Service"], Worker]] = (),
+        measures: Sequence[measuring.Measure] = (),
         at_end: Sequence[Callable[[], None]] = (),
     ) -> None:
         self.name = records.service
         self.settings = settings
         self.records = records
         telemetry.start(self.name, settings.otlp_endpoint, settings.log_level)
-        self.store = Store(settings.mongodb, self.name, settings.store_patience_seconds)
+        self.store = Store(
+            settings.mongodb, self.name, settings.store_patience_seconds, settings.login
+        )
         self.producer = Producer(
             settings.kafka, client_id=f"{self.name}-relay", security=settings.security
         )
@@ -79,6 +86,9 @@ class Service:
             max_request=MAX_LETTER,
             compression="gzip",
         )
+        self.reader = Reader(
+            settings.kafka, client_id=f"{self.name}-letters", security=settings.security
+        )
         self.inbox: Inbox | None = None
         self.consumer: Consumer | None = None
         if on.topics():
@@ -95,6 +105,20 @@ class Service:
             )
             self.inbox.after_commit.append(self.wake)
         self.workers = [build(self) for build in workers]
+        self._measures = measures
+        self.replaying: Replaying | None = None
+        if self.inbox is not None:
+            self.replaying = Replaying(
+                letters,
+                self.inbox,
+                self.reader,
+                lambda: datetime.now(UTC),
+                ttl=settings.lease_seconds,
+                poll=settings.poll_seconds,
+            )
+            self.workers.append(self.replaying.worker)
+            routers = [*routers, dead_letters_api.router]
+            examples = {**examples, **dead_letters_api.EXAMPLES}
         self._at_end = at_end
         self._prepared = False
         self.app = FastAPI(
@@ -106,6 +130,7 @@ class Service:
         self.app.state.settings = settings
         self.app.state.store = self.store
         self.app.state.records = records
+        self.app.state.replaying = self.replaying
         self.app.state.tokens = Tokens(
             settings.jwks,
             settings.issuer,
@@ -114,9 +139,11 @@ class Service:
             roles_claim=settings.roles_claim,
             member_claim=settings.member_claim,
         )
+        self.app.state.progress = self.progress
         self.app.state.after_commit = [self.wake]
         self.app.state.limits = Limits(settings.commands_per_minute, settings.reads_per_minute)
         add_problem_handlers(self.app)
+        routers = [*routers, progress_router]
         describe(self.app, routers, summary=summary, examples=examples)
         for router in routers:
             self.app.include_router(router)
@@ -187,28 +214,55 @@ class Service:
                 found["consumer"] = f"waits: {self.consumer.waits_for}"[:200]
         return found
 
+    async def progress(self) -> Progress:
+        """What it has still to publish and to read, all its instances together."""
+        lag: dict[str, int] | None = {}
+        if self.consumer is not None:
+            try:
+                lag = await self.consumer.uncommitted()
+            except BrokerAway as error:
+                log.warning("the broker does not say how far behind we are: %s", error)
+                lag = None
+        return Progress(
+            service=self.name,
+            backlog=await self.relay.backlog(),
+            oldest_unpublished=await self.relay.oldest(),
+            lag=lag,
+        )
+
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         running = asyncio.create_task(self._run(), name=f"{self.name} run")
         running.add_done_callback(_ends_the_process)
+        measuring_it = self._start_measuring()
         try:
             yield
         finally:
             if self.consumer is not None:
                 with suppress(Exception):
                     await self.consumer.stop()
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            started = [running, *measuring_it]
+            for task in started:
+                task.cancel()
+            await asyncio.gather(*started, return_exceptions=True)
             for end in self._at_end:
                 end()
             await self.producer.discard()
             await self._letters_producer.discard()
+            await self.reader.discard()
             self.store.close()
             telemetry.stop()
+
+    def _start_measuring(self) -> "list[asyncio.Task[None]]":
+        """The task that measures, where somebody is told; it waits for nothing else to start."""
+        if not self.settings.otlp_endpoint:
+            return []
+        return [asyncio.create_task(measuring.run(self, self._measures), name="measuring")]
 
     async def _run(self) -> None:
         await self._prepare()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._topic_is_safe())
             group.create_task(self.relay.worker.run())
             group.create_task(wake_on_inserts(self.store, self.relay.worker))
             for worker in self.workers:
@@ -216,17 +270,40 @@ class Service:
             if self.consumer is not None:
                 group.create_task(self.consumer.run())
 
+    async def _topic_is_safe(self) -> None:
+        """End the process where our log would lose its beginning, unless that is allowed."""
+        topic, settings = f"{self.name}.events", self.settings
+        unsafe = await finite(topic, settings.kafka, settings.security)
+        said = ", ".join(f"{name} is {value}" for name, value in unsafe.items())
+        if unsafe and "finite-retention" in settings.allow_unsafe:
+            log.warning("%s will lose events, as ALLIANCE_ALLOW_UNSAFE allows: %s", topic, said)
+        elif unsafe:
+            log.critical(
+                "%s would lose events: %s; allowed: %s, or ALLIANCE_ALLOW_UNSAFE=finite-retention",
+                topic,
+                said,
+                ", ".join(f"{name} {FOR_EVER[name]}" for name in unsafe),
+            )
+            os._exit(EXIT_UNSAFE)
+
     async def _prepare(self) -> None:
         """Collections and indexes, as soon as the store is there."""
         pause = 0.2
         while not self._prepared:
             try:
+                await _unless_restoring(self.store)
                 await self.store.ensure(self.records.indexes())
                 self._prepared = True
-            except PyMongoError as error:
+            except (PyMongoError, StoreAway) as error:
                 log.warning("the store is away, trying again: %s", error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
+
+
+async def _unless_restoring(store: Store) -> None:
+    """Half a restored store would be taken for the whole. Raises StoreAway."""
+    if found := await store[RESTORING].find_one():
+        raise StoreAway(f"it is being restored since {found['since']}, and that was not proven yet")
 
 
 def _ends_the_process(running: "asyncio.Task[None]") -> None:
@@ -253,13 +330,16 @@ def _health(service: Service) -> APIRouter:
 
     @router.get("/progress")
     async def progress() -> dict[str, Any]:
-        """Relay backlog, lag by partition, what the inbox did, and what each worker is doing."""
+        """Relay backlog, lag by partition, what the inbox did, the dead letters that wait and the
+        subjects that are parked, and what each worker is doing."""
+        waiting, parked = await Letters(service.store).waiting()
         return {
             "service": service.name,
             "recorded": await service.store[LOG].estimated_document_count(),
             "backlog": await service.relay.backlog(),
             "lag": await service.consumer.lag() if service.consumer else {},
             "inbox": dict(service.inbox.outcomes) if service.inbox else {},
+            "dead_letters": {"waiting": waiting, "parked": parked},
             "workers": {
                 w.name: w.condition.state for w in (service.relay.worker, *service.workers)
             },

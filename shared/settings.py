@@ -1,14 +1,27 @@
 """What every service reads from its environment. Each service's `settings.py` adds its own."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared import crash
+from shared.environment import PREFIX, faults
 from shared.kafka import Security
+from shared.mongo import Login
+from shared.secret_files import SecretFile
+from shared.store_uri import safe_uri
 
 
 class UnsafeSettings(SystemExit):
@@ -27,17 +40,38 @@ TokenAlgorithms = Annotated[
 ]
 
 
+Unsafe = Annotated[
+    tuple[Literal["finite-retention"], ...],
+    NoDecode,
+    BeforeValidator(_listed),
+]
+"""Unsafe ways to run that an operator may choose: `finite-retention` of the service's topic."""
+
+
 class Settings(BaseSettings):
     """Common settings; the variable of field `kafka` is `ALLIANCE_KAFKA`, and so on."""
 
-    model_config = SettingsConfigDict(env_prefix="ALLIANCE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
     kafka: Annotated[str, Field(description="Kafka's bootstrap servers, host:port.")]
-    mongodb: Annotated[str, Field(description="MongoDB connection string of a replica set.")]
+    mongodb: Annotated[
+        str,
+        AfterValidator(safe_uri),
+        Field(
+            description="MongoDB connection string of a replica set, without a password (but on "
+            "loopback) and without a weaker write concern than majority."
+        ),
+    ]
+    mongodb_username: Annotated[
+        str | None, Field(description="Who we are there: a user of the service's own database.")
+    ] = None
+    mongodb_password_file: Annotated[
+        SecretFile | None, Field(description="Its password, in a file; may change while we run.")
+    ] = None
     kafka_username: Annotated[str | None, Field(description="SCRAM identity.")] = None
-    kafka_password_file: Annotated[Path | None, Field(description="Its password, in a file.")] = (
-        None
-    )
+    kafka_password_file: Annotated[
+        SecretFile | None, Field(description="Its password, in a file; may change while we run.")
+    ] = None
     kafka_ca_file: Annotated[Path | None, Field(description="CA of the broker, for TLS.")] = None
     jwks_file: Annotated[
         Path | None, Field(description="Public keys that tokens are checked with, in a file.")
@@ -85,6 +119,10 @@ class Settings(BaseSettings):
     reads_per_minute: Annotated[
         int, Field(gt=0, description="Most reads from one address in a minute; then 429.")
     ] = 12000
+    allow_unsafe: Annotated[
+        Unsafe,
+        Field(description="What may lose events all the same, by name, with commas between."),
+    ] = ()
     log_level: Annotated[str, Field(description="Level of the JSON logs.")] = "INFO"
     otlp_endpoint: Annotated[
         str | None,
@@ -108,31 +146,77 @@ class Settings(BaseSettings):
         assert found is not None, "one of the two is set"
         return found
 
+    @model_validator(mode="after")
+    def _user_with_password(self) -> Self:
+        for at in ("kafka", "mongodb"):
+            user, file = getattr(self, f"{at}_username"), getattr(self, f"{at}_password_file")
+            if (user is None) != (file is None):
+                name = f"{PREFIX}{at.upper()}"
+                raise ValueError(f"set both {name}_USERNAME and {name}_PASSWORD_FILE, or neither")
+        return self
+
     @property
     def security(self) -> Security:
         """How to speak to the broker."""
-        password = (
-            self.kafka_password_file.read_text().strip() if self.kafka_password_file else None
-        )
         return Security(
             self.kafka_username,
-            password,
+            self.kafka_password_file,
             str(self.kafka_ca_file) if self.kafka_ca_file else None,
         )
+
+    @property
+    def login(self) -> Login | None:
+        """Who we are at the store; None where it asks nobody, as on a local machine."""
+        if self.mongodb_username is None or self.mongodb_password_file is None:
+            return None
+        return Login(self.mongodb_username, self.mongodb_password_file)
+
+    @classmethod
+    def variables(cls) -> dict[str, str]:
+        """The environment variable of each setting, and its field."""
+        return {
+            str(field.validation_alias or f"{PREFIX}{name.upper()}"): name
+            for name, field in cls.model_fields.items()
+        }
 
     @classmethod
     def load(cls, test_build: bool = False) -> Self:
         """Read the environment. Ends the process with a readable message where it is not usable."""
+        known = cls.variables()
         if crash.VARIABLE in os.environ and not test_build:
             raise UnsafeSettings(
                 f"{crash.VARIABLE} is set: it kills the service at a named point and is for test "
                 "builds only (tests/chaos/service.py)"
             )
+        wrong = list(faults([*known, crash.VARIABLE]))
         try:
-            return cls()
+            if not wrong:
+                return cls()
         except ValidationError as error:
-            lines = [
-                f"  ALLIANCE_{str(e['loc'][0]).upper()}: {e['msg']}"
-                for e in error.errors(include_url=False)
-            ]
-            raise UnsafeSettings("settings are missing or wrong:\n" + "\n".join(lines)) from None
+            wrong += [_said(known, each) for each in error.errors(include_url=False)]
+        raise UnsafeSettings("settings are missing or wrong:\n  " + "\n  ".join(wrong)) from None
+
+
+def _said(known: dict[str, str], error: Any) -> str:
+    """The variable, what is wrong, and what was given, where that can be no secret."""
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    field = str(error["loc"][0])
+    variable = next((v for v, f in known.items() if field in (v, f)), field)
+    given = error.get("input")
+    if error["type"] == "missing" or not _may_be_shown(field, given):
+        return f"{variable}: {message}"
+    return f"{variable}: {message}; given: {_shown(given)}"
+
+
+def _may_be_shown(field: str, given: Any) -> bool:
+    """Somebody may have put the password where the file's path belongs."""
+    if field == "mongodb" or not isinstance(given, str):
+        return False
+    return not field.endswith("_file") or given.startswith(("/", "."))
+
+
+def _shown(given: str) -> str:
+    without_user = re.sub(r"//[^/]*@", "//…@", given)
+    return repr(without_user if len(without_user) <= 100 else without_user[:99] + "…")

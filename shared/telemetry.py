@@ -2,12 +2,17 @@
 
 One trace runs from the HTTP request through every service to the SMTP hand-over: an event keeps
 the `traceparent` of the command that recorded it, the relay's and each consumer's span are its
-children. Span and metric names follow the messaging conventions (development status, 2026).
+children. Span names follow the messaging conventions (development status, 2026); what is measured
+stands in metrics.py.
 Logs are JSON lines with trace and event ids, and no personal data: what is logged are ids.
 """
 
 import logging
+import os
+import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,39 +24,18 @@ from pythonjsonlogger.json import JsonFormatter
 
 log = logging.getLogger("alliance")
 
-_tracer = trace.get_tracer("alliance")
-_meter = metrics.get_meter("alliance")
-_event: ContextVar[str | None] = ContextVar("event", default=None)
+STOP_SECONDS = 3.0
+SELDOM_SECONDS = 60.0
 
-published = _meter.create_counter(
-    "messaging.client.sent.messages", description="Events the broker acknowledged."
-)
-processed = _meter.create_counter(
-    "messaging.client.consumed.messages",
-    description="Records read, by outcome: handled, repeated, unknown, unhandled, dead-letter.",
-)
-process_duration = _meter.create_histogram(
-    "messaging.process.duration",
-    unit="s",
-    description="One batch, from reading to its commit.",
-)
-operation_duration = _meter.create_histogram(
-    "messaging.client.operation.duration",
-    unit="s",
-    description="One batch sent and acknowledged.",
-)
-notices = _meter.create_counter("alliance.notices", description="Notices, by outcome.")
-oldest_notice = _meter.create_gauge(
-    "alliance.notices.oldest",
-    unit="s",
-    description="For how long the oldest notice that is due waits to be sent, by channel.",
-)
+_tracer = trace.get_tracer("alliance")
+_event: ContextVar[str | None] = ContextVar("event", default=None)
 
 
 def start(service: str, endpoint: str | None, level: str = "INFO") -> None:
     """Set up logs, and export traces and metrics to `endpoint` (OTLP over HTTP) if it is given."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_add_ids)
+    handler.addFilter(_Seldom("opentelemetry"))  # a collector that is away is no reason to shout
     handler.setFormatter(
         JsonFormatter(
             "%(asctime)s %(levelname)s %(name)s %(message)s",
@@ -77,8 +61,14 @@ def start(service: str, endpoint: str | None, level: str = "INFO") -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    resource = Resource.create({"service.name": service, "service.namespace": "alliance"})
-    tracer_provider = TracerProvider(resource=resource)
+    resource = Resource.create(
+        {
+            "service.name": service,
+            "service.namespace": "alliance",
+            "service.instance.id": f"{socket.gethostname()}:{os.getpid()}",
+        }
+    )
+    tracer_provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     tracer_provider.add_span_processor(
         BatchSpanProcessor(
             OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces"),
@@ -90,20 +80,31 @@ def start(service: str, endpoint: str | None, level: str = "INFO") -> None:
         OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics"),
         export_interval_millis=10_000,
     )
-    metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[reader]))
+    metrics.set_meter_provider(
+        MeterProvider(resource=resource, metric_readers=[reader], shutdown_on_exit=False)
+    )
 
 
 def stop() -> None:
-    """Export what is left. Returns at once when telemetry is off."""
-    for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
-        if shutdown := getattr(provider, "shutdown", None):
-            shutdown()
+    """Export what is left, if the collector takes it within STOP_SECONDS.
+
+    Returns at once when telemetry is off.
+    """
+    providers = (trace.get_tracer_provider(), metrics.get_meter_provider())
+    found = [end for p in providers if (end := getattr(p, "shutdown", None))]
+    ending = [threading.Thread(target=end, daemon=True) for end in found]
+    for thread in ending:
+        thread.start()
+    deadline = time.monotonic() + STOP_SECONDS
+    for thread in ending:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def instrument(app: Any) -> None:
     """A server span for each HTTP request, if traces are exported; not for health checks,
     and not for links that hold a token."""
     if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")  # seconds, http.route
         from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 
         FastAPIInstrumentor.instrument_app(app, excluded_urls="/health/.*,/verifications/.*")
@@ -158,3 +159,20 @@ def _add_ids(record: logging.LogRecord) -> bool:
     if event_id := _event.get():
         record.event_id = event_id
     return True
+
+
+class _Seldom(logging.Filter):
+    """Lets one line in SELDOM_SECONDS of a logger, and of those below it, through."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._next = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not super().filter(record):  # another logger's
+            return True
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + SELDOM_SECONDS
+        return True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +18,7 @@ from deploy.local.ports import free_port
 from deploy.local.processes import Process
 from deploy.local.stack import CACHE, ROOT, Addresses, Stack
 from shared.auth import Issuer
+from shared.settings import Settings
 
 PORTS = {"members": 18081, "projects": 18082, "matching": 18083, "notify": 18084}
 SERVICES = tuple(PORTS)
@@ -25,11 +28,25 @@ class NotReady(RuntimeError):
     """A service did not become ready; the message says what it waits for."""
 
 
+def settings_of(service: str) -> type[Settings]:
+    """The class of a service's settings."""
+    module = importlib.import_module(f"services.{service}.settings")
+    found: type[Settings] = getattr(module, f"{service.capitalize()}Settings")
+    return found
+
+
+def known_to(settings: type[Settings], variables: Mapping[str, str]) -> dict[str, str]:
+    """Those variables without what only other services know: it would be refused."""
+    everybodys = {name for other in SERVICES for name in settings_of(other).variables()}
+    foreign = everybodys - settings.variables().keys()
+    return {name: value for name, value in variables.items() if name not in foreign}
+
+
 class System:
     """Kafka, the store, the mailbox and the four services below `root`.
 
-    `settings` are environment variables for every service. `entry` is the module that runs a
-    service; the tests have one of their own that can kill it at named points.
+    `settings` are environment variables, each for those services that know it. `entry` is the
+    module that runs a service; the tests have one of their own that can kill it at named points.
     """
 
     def __init__(
@@ -47,6 +64,7 @@ class System:
         self.settings = dict(settings or {})
         self.issuer = Issuer(root / "keys" / "issuer.pem")
         self._jwks = root / "keys" / "jwks.json"
+        self._link_keys = root / "link-keys"
         self._ports_file = root / "services.json"
         self._usual_ports = usual_ports
         self.ports: dict[str, int] = (
@@ -69,6 +87,9 @@ class System:
         """
         self.stack.start(progress)
         self.issuer.write_jwks(self._jwks)
+        if not self._link_keys.exists():
+            self._link_keys.touch(0o600)
+            self._link_keys.write_text(secrets.token_urlsafe(48) + "\n")
         for service in self.services:
             known = self.ports.get(service)
             if known is None or not self.process(service).alive():
@@ -106,9 +127,11 @@ class System:
             own.setdefault("ALLIANCE_PUBLIC_URL", f"http://127.0.0.1:{port}")
         if service == "notify":
             own.setdefault("ALLIANCE_NOTIFY_URL", self.url(service))
-        return self.stack.process(
-            name, self.command(service, port), {**self.addresses.environment(), **own}
-        )
+            own.setdefault("ALLIANCE_LINK_KEYS_FILE", str(self._link_keys))
+            own.setdefault("ALLIANCE_WEBHOOKS_ALLOW_LOOPBACK", "true")
+        everything = {**self.addresses.environment(), **own}
+        known = known_to(settings_of(service), everything)
+        return self.stack.process(name, self.command(service, port), known)
 
     def command(self, service: str, port: int) -> list[str]:
         """How a service is run."""

@@ -1,6 +1,6 @@
 """matching as a process: `uvicorn services.matching.app:app`."""
 
-from services.matching import api, lapsing, rounds, solving
+from services.matching import api, lapsing, measures, rounds, solving
 from services.matching.examples import EXAMPLES
 from services.matching.handlers import on
 from services.matching.settings import MatchingSettings
@@ -18,5 +18,6 @@ app = Service(
     examples=EXAMPLES,
     on=on,
     workers=[rounds.worker, rounds.expiry, lapsing.worker],
+    measures=[measures.proposals],
     at_end=[solving.close],
 ).app

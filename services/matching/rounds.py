@@ -9,7 +9,7 @@ which every commit wakes.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -22,6 +22,7 @@ from services.matching.proposing import Proposal, Writer
 from services.matching.reporting import report
 from services.matching.settings import MatchingSettings
 from services.matching.store import pledges, rounds
+from shared import metrics
 from shared.actor import Command
 from shared.events.facts import Text
 from shared.events.ids import MatchId, RoundId
@@ -74,6 +75,15 @@ def worker(service: Service) -> Worker:
                 raise
             return sum([await write(half) for half in halves])
 
+    async def decide(stock: Stock) -> int:
+        started = time.perf_counter()
+        solution = await solving.solve(stock.problem)
+        milliseconds = round(1000 * (time.perf_counter() - started))
+        proposed = 0
+        for part in parts(stock, solution, milliseconds, settings.lapse_days):
+            proposed += await write(part)
+        return proposed
+
     async def step(lease: Lease) -> bool:
         nonlocal fruitless
         await asyncio.sleep(settings.round_debounce_seconds)
@@ -86,12 +96,7 @@ def worker(service: Service) -> Worker:
         schedule.ran(period)
         if stock is None or (not stock.requested and stock.problem_hash == fruitless):
             return False
-        started = time.perf_counter()
-        solution = await solving.solve(stock.problem)
-        milliseconds = round(1000 * (time.perf_counter() - started))
-        proposed = 0
-        for part in parts(stock, solution, milliseconds, settings.lapse_days):
-            proposed += await write(part)
+        proposed = await measured(decide(stock))
         fruitless = "" if proposed else stock.problem_hash
         return proposed > 0
 
@@ -102,6 +107,21 @@ def worker(service: Service) -> Worker:
         ttl=settings.lease_seconds,
         poll=settings.round_poll_seconds,
     )
+
+
+async def measured(decision: Awaitable[int]) -> int:
+    """Await a round's decision and proposals, measured; how much was proposed."""
+    began, outcome = time.perf_counter(), "failed"
+    try:
+        proposed = await decision
+        outcome = "proposed" if proposed else "nothing"
+    except asyncio.CancelledError:
+        outcome = "stopped"
+        raise
+    finally:
+        metrics.round_duration.record(time.perf_counter() - began, {"outcome": outcome})
+    metrics.proposals.add(proposed)
+    return proposed
 
 
 class Schedule:

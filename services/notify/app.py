@@ -1,6 +1,6 @@
 """notify as a process: `uvicorn services.notify.app:app`."""
 
-from services.notify import api, sender, unsubscribe_api
+from services.notify import api, measures, reporter, sender, unsubscribe_api
 from services.notify.contacts import verification_api, verifier
 from services.notify.examples import EXAMPLES
 from services.notify.handlers import on
@@ -21,5 +21,6 @@ app = Service(
     ],
     examples=EXAMPLES,
     on=on,
-    workers=[sender.worker, courier.worker, verifier.worker],
+    workers=[sender.worker, courier.worker, verifier.worker, reporter.worker],
+    measures=[measures.notices],
 ).app

@@ -15,7 +15,7 @@ from services.notify.preferences import Preferences, SetPreferences
 from services.notify.store import needs, notices, preferences, recipients, webhooks
 from services.notify.timing import When
 from services.notify.webhooks.model import wants
-from shared import crash, telemetry
+from shared import crash, metrics, telemetry
 from shared.actor import Command
 from shared.events.envelope import rfc3339
 from shared.events.facts import Text
@@ -143,7 +143,7 @@ async def _queue(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfWork)
             **waiting,
         )
         await uow.record(notices, queued)
-        telemetry.notices.add(1, {"outcome": "queued"})
+        metrics.notices.add(1, {"channel": "webhook", "outcome": "queued"})
 
 
 async def queue_mail(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfWork) -> None:
@@ -162,11 +162,12 @@ async def queue_mail(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfW
     when = await _when(recipient.id, ref, waiting["message"], uow) if ref else None
     if when is None:
         await uow.record(notices, NoticeWithheld.model_validate(decided))
-        telemetry.notices.add(1, {"outcome": "withheld" if ref else "no-contact"})
+        said = "withheld" if ref else "no-contact"
+        metrics.notices.add(1, {"channel": "email", "outcome": said})
         return
     not_before = rfc3339(when.not_before) if when.not_before else None
     await uow.record(notices, NoticeQueued(**decided, not_before=not_before, digest=when.digest))
-    telemetry.notices.add(1, {"outcome": "queued"})
+    metrics.notices.add(1, {"channel": "email", "outcome": "queued"})
 
 
 async def _when(

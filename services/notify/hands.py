@@ -31,7 +31,7 @@ from services.notify.delivery import (
 from services.notify.lanes import Lane, Lanes
 from services.notify.model import Notice
 from services.notify.outcomes import Outcomes
-from shared import crash, telemetry
+from shared import crash, metrics, telemetry
 from shared.events.notify import FailureReason, NoticeSent
 from shared.mongo import Store, StoreAway, is_away
 
@@ -190,7 +190,7 @@ class Hands:
                 self._outcomes.add(queued, failed, attempt.ids, _bounce(parcel, refused))
                 continue
             self._put_off(queued.notice.id, self._carrier.pause(made))
-            telemetry.notices.add(1, {"outcome": "later"})
+            metrics.notices.add(1, {"channel": self._carrier.channel, "outcome": "later"})
             log.info("notice %s is tried later: %s", queued.notice.id, refused)
 
     async def take_back(self, tried: Iterable[Ready] = ()) -> None:

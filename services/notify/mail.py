@@ -3,7 +3,7 @@
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_LINES
-from email.policy import SMTPUTF8
+from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
 
 from services.notify.plain import one_line
@@ -56,10 +56,26 @@ def _address(url: str) -> str:
     return url
 
 
+class _Lines(EmailPolicy):
+    """Lines end with CRLF; headers that hold an address of a page or a message are one line.
+
+    The standard library would write a longer one as encoded words, which programs that look for an
+    address don't read.
+    """
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name.lower() in _WHOLE:
+            return f"{name}: {value}\r\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_WHOLE = {"list-unsubscribe", "message-id", "in-reply-to", "references"}
+_ON_THE_LINE = _Lines(linesep="\r\n", cte_type="7bit")
+
+
 def flat(message: EmailMessage, to: str) -> bytes:
     """The message as it goes over the line; with an address beyond ASCII in UTF-8 (SMTPUTF8)."""
-    policy = SMTP_LINES if to.isascii() else SMTPUTF8
-    return message.as_bytes(policy=policy.clone(cte_type="7bit"))
+    return message.as_bytes(policy=_ON_THE_LINE.clone(utf8=not to.isascii()))
 
 
 def _host(mail_from: str) -> str:

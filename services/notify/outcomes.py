@@ -10,7 +10,7 @@ from services.notify.commands import Closing
 from services.notify.contacts.commands import Bounce
 from services.notify.delivery import Queued
 from services.notify.settings import NotifySettings
-from shared import crash, telemetry
+from shared import crash, metrics, telemetry
 from shared.events.notify import NoticeFailed, NoticeSent
 from shared.mongo import is_away
 from shared.service import Service
@@ -108,7 +108,7 @@ class Outcomes:
             del self._closings[queued.notice.id]
             self._recorded(queued.notice.id)
             said = outcome.reason if isinstance(outcome, NoticeFailed) else "sent"
-            telemetry.notices.add(1, {"outcome": said})
+            metrics.notices.add(1, {"channel": outcome.channel, "outcome": said})
             entry = queued.entry
             with telemetry.span("notice closed", parent=entry.traceparent, event_id=entry.id):
                 log.info("notice %s: %s", queued.notice.id, said)

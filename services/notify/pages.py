@@ -41,7 +41,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-:root {{ color-scheme: light dark; }}
+:root {{ color-scheme: light dark; background: Canvas; color: CanvasText; }}
 body {{ font: 1.125rem/1.5 system-ui, sans-serif; }}
 main {{ max-width: 36rem; margin: 2rem auto; padding: 0 1rem; }}
 button {{ font: inherit; padding: .75rem 1.25rem; border: 2px solid; border-radius: 4px; }}

@@ -19,13 +19,12 @@ from typing import Any, Literal
 
 from services.notify import store
 from services.notify.by_mail import ByMail
-from services.notify.delivery import Carrier, Queued
+from services.notify.delivery import Carrier
 from services.notify.hands import Due, Hands
 from services.notify.lanes import Lanes
 from services.notify.model import Notice
 from services.notify.outcomes import MOMENT, Outcomes
 from services.notify.settings import NotifySettings
-from shared import telemetry
 from shared.events.envelope import rfc3339
 from shared.log import held
 from shared.service import Service
@@ -40,7 +39,6 @@ TOGETHER = 100
 """Most notices in one message."""
 
 STOPPING_SECONDS = 10.0
-MEASURE_SECONDS = 5.0
 
 Job = Literal["look", "start", "record"]
 
@@ -67,7 +65,6 @@ class Sender:
         )
         self._jobs: dict[Job, asyncio.Task[None]] = {}
         self._look_at = 0.0
-        self._measure_at = 0.0
         self.worker = Worker(
             service.store,
             "sender",
@@ -169,9 +166,6 @@ class Sender:
                 self._in_hand |= {each.id for each, _ in together}
                 lane.waiting.append(together)
         self._look_at = now if len(documents) == PAGE else now + self._poll
-        if now >= self._measure_at:
-            self._measure_at = now + MEASURE_SECONDS
-            await self._measure(moment)
 
     async def _together(self, notice: Notice, event: str) -> Due:
         """This notice, and those that go in one message with it."""
@@ -181,14 +175,6 @@ class Sender:
         taken = {*self._in_hand, notice.id}
         others = [(_notice(d), d["last_event"]) for d in documents if d["_id"] not in taken]
         return ((notice, event), *others)
-
-    async def _measure(self, moment: str) -> None:
-        oldest = await store.due(self._store, self._carrier.channel, moment)
-        waited = 0.0
-        if oldest:
-            known = await store.entries(self._store, [oldest[0]["last_event"]])
-            waited = Queued(_notice(oldest[0]), known[oldest[0]["last_event"]]).age
-        telemetry.oldest_notice.set(waited, {"channel": self._carrier.channel})
 
     def _put_off(self, notice_id: str, seconds: float) -> None:
         self._later[notice_id] = _now() + seconds

@@ -2,12 +2,13 @@
 
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from services.notify.unsubscribing import LEAST_KEY
 from shared.events.ids import UUID_PATTERN
+from shared.secret_files import ForeignSecretFile, is_example, read_secret
 from shared.settings import Settings
 
 
@@ -24,7 +25,9 @@ class NotifySettings(Settings):
         Path | None, Field(description="CA of the mail server's certificate, if not a usual one.")
     ] = None
     smtp_username: Annotated[str | None, Field(description="Who we are there.")] = None
-    smtp_password_file: Annotated[Path | None, Field(description="Its password, in a file.")] = None
+    smtp_password_file: Annotated[
+        ForeignSecretFile | None, Field(description="Its password, in a file; may change.")
+    ] = None
     smtp_timeout_seconds: Annotated[
         float, Field(gt=0, description="How long one answer of the mail server may take.")
     ] = 30.0
@@ -107,9 +110,14 @@ class NotifySettings(Settings):
         str | None,
         Field(
             pattern=UUID_PATTERN,
-            description="Reference of the contact that is told of addresses that bounced.",
+            description="Reference of the contact that is told of addresses that bounced, of "
+            "notices that could not be delivered, and of dead letters.",
         ),
     ] = None
+    report_seconds: Annotated[
+        float,
+        Field(gt=0, description="How often it is told of failed notices and dead letters."),
+    ] = 60.0
     link_keys_file: Annotated[
         Path | None,
         Field(
@@ -136,6 +144,14 @@ class NotifySettings(Settings):
             _link_keys(file)
         return file
 
+    @model_validator(mode="after")
+    def _login_is_whole(self) -> Self:
+        if self.smtp_username and not self.smtp_password:
+            raise ValueError(
+                "ALLIANCE_SMTP_USERNAME is set: ALLIANCE_SMTP_PASSWORD_FILE must hold its password"
+            )
+        return self
+
     @property
     def own_url(self) -> str | None:
         """Where people reach this service, without a slash at its end."""
@@ -150,7 +166,7 @@ class NotifySettings(Settings):
     @property
     def smtp_password(self) -> str | None:
         """Read anew each time, so that it can be changed while we run."""
-        return self.smtp_password_file.read_text().strip() if self.smtp_password_file else None
+        return read_secret(self.smtp_password_file) if self.smtp_password_file else None
 
 
 def _link_keys(file: Path) -> list[bytes]:
@@ -160,4 +176,6 @@ def _link_keys(file: Path) -> list[bytes]:
         raise ValueError(f"can't be read: {error.strerror}") from None
     if not keys or min(map(len, keys)) < LEAST_KEY:
         raise ValueError(f"must hold keys of {LEAST_KEY} bytes or more, one a line")
+    if any(is_example(key.decode(errors="replace")) for key in keys):
+        raise ValueError("holds an example's key, allowed: those that `deploy/init` made")
     return keys

@@ -161,6 +161,9 @@ matches = Folded(
 FACTS = "facts"
 """Copies of the events that notices tell of, by their ids; their owners' logs hold them too."""
 
+REPORTS = "reports"
+"""How far the operator was told of dead letters and of failed notices."""
+
 AWAITED = "awaited"
 """What is to be told to a member whose application has not been read yet, by the member's id."""
 
@@ -193,7 +196,7 @@ RECORDS = Records(
     preferences,
     webhooks,
     contact_states,
-    plain=(vault.CONTACTS, FACTS, AWAITED, ATTEMPTS, ENDPOINTS, DELIVERIES),
+    plain=(vault.CONTACTS, FACTS, AWAITED, REPORTS, ATTEMPTS, ENDPOINTS, DELIVERIES),
     plain_indexes={
         vault.CONTACTS: vault.INDEXES,
         ATTEMPTS: attempts.INDEXES,

@@ -176,10 +176,11 @@ class Noted(Producer):
         super().__init__("nowhere:1", client_id="test")
         self.sent: list[bytes] = []
 
-    async def send(self, records: Any) -> None:
+    async def send(self, records: Any) -> list[int]:
         """Nothing can go wrong."""
         sent: list[Record] = list(records)
         self.sent += [r.value for r in sent if r.value is not None]
+        return list(range(len(sent)))
 
 
 class Stopping(Store):

@@ -459,7 +459,9 @@ async def test_health_says_what_it_is_asked(acting: Acting) -> None:
         assert progress["service"] == service
         assert isinstance(progress["recorded"], int)
         assert progress["backlog"] >= 0
-        assert set(progress) == {"service", "recorded", "backlog", "lag", "inbox", "workers"}
+        assert set(progress) == {
+            *("service", "recorded", "backlog", "lag", "inbox", "dead_letters", "workers")
+        }
         assert progress["workers"]["relay"] == "holding"
     assert set(ready) == {"store", "broker", "relay", "rounds", "expiry", "lapsing", "consumer"}
 

@@ -1,130 +1,26 @@
 """One trace runs from the HTTP request to the hand-over of the mail, and the logs can be joined."""
 
 import asyncio
-import gzip
 import json
 import re
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest_asyncio
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-)
 
 from cli import story
 from cli.timeline import Timeline
 from cli.topics import read_all
 from deploy.local.mailbox import messages
 from shared.log import LOG, envelope
+from tests import promql
+from tests.collector import Collector, Span, collecting
 from tests.connected.acting import Acting, Json, euros, until
 from tests.system import TestBuild, running
 
 SERVER, CLIENT, PRODUCER, CONSUMER = 2, 3, 4, 5
 ADDRESS = re.compile(rb"[\w.+-]+@[\w-]+\.[\w.]+")
-
-
-@dataclass(frozen=True)
-class Span:
-    """One exported span."""
-
-    trace: str
-    id: str
-    parent: str
-    name: str
-    kind: int
-    service: str
-    attributes: tuple[tuple[str, str], ...]
-    links: tuple[str, ...]
-
-    def of(self, attribute: str) -> str:
-        """An attribute, as text."""
-        return dict(self.attributes)[attribute]
-
-
-class Collector:
-    """Takes what an OpenTelemetry collector takes, over HTTP, and keeps it."""
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-        self.metrics: set[tuple[str, str]] = set()
-        self.faults: list[str] = []
-        self.bodies: list[bytes] = []
-
-    def take(self, path: str, body: bytes) -> None:
-        """One request's body."""
-        self.bodies.append(body)
-        if path == "/v1/traces":
-            traces = ExportTraceServiceRequest.FromString(body)
-            for resource in traces.resource_spans:
-                service = _attributes(resource.resource.attributes)["service.name"]
-                for scope in resource.scope_spans:
-                    self.spans += [_span(service, found) for found in scope.spans]
-        elif path == "/v1/metrics":
-            measured = ExportMetricsServiceRequest.FromString(body)
-            for resource in measured.resource_metrics:
-                service = _attributes(resource.resource.attributes)["service.name"]
-                for scope in resource.scope_metrics:
-                    self.metrics |= {(service, metric.name) for metric in scope.metrics}
-        else:
-            self.faults.append(f"asked for {path}")
-
-
-def _attributes(found: Any) -> dict[str, str]:
-    return {a.key: a.value.string_value or str(a.value.int_value) for a in found}
-
-
-def _span(service: str, found: Any) -> Span:
-    return Span(
-        found.trace_id.hex(),
-        found.span_id.hex(),
-        found.parent_span_id.hex(),
-        found.name,
-        found.kind,
-        service,
-        tuple(_attributes(found.attributes).items()),
-        tuple(link.span_id.hex() for link in found.links),
-    )
-
-
-@contextmanager
-def collecting() -> Iterator[tuple[str, Collector]]:
-    """A collector on a free port; its endpoint."""
-    collector = Collector()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.headers.get("Content-Encoding") == "gzip":
-                body = gzip.decompress(body)
-            try:
-                collector.take(self.path, body)
-            except Exception as error:
-                collector.faults.append(repr(error))
-            self.send_response(200)
-            self.send_header("Content-Type", "application/x-protobuf")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", collector
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @dataclass
@@ -339,6 +235,43 @@ async def test_every_service_exports_its_metrics(traced: Traced) -> None:
 
     await until(exported, 15, "the export of metrics", every=0.5)
     assert traced.collector.faults == []
+
+
+OTHERS = {"up", "ALERTS"}
+"""What Prometheus itself knows."""
+
+REAL_STORE = {"alliance_store_disk_used_bytes", "alliance_store_disk_size_bytes"}
+"""What the local store does not say of its disk; MongoDB does."""
+
+BY_PROMETHEUS = {"service_name", "job", "instance", "le", "alertstate"}
+
+
+async def test_dashboards_and_alerts_ask_only_for_what_is_exported(traced: Traced) -> None:
+    """Each metric and label of an expression, by the name that Prometheus gives it."""
+    found = traced.collector
+
+    def exported() -> dict[str, set[str]]:
+        return {name: m.labels for m in found.measured.values() for name in m.in_prometheus()}
+
+    wanted = set().union(*map(promql.metrics, promql.asked().values())) - OTHERS - REAL_STORE
+    await until(lambda: wanted <= set(exported()), 25, "the export of metrics", every=0.5)
+    known = exported() | {name: set() for name in OTHERS | REAL_STORE}
+    for whose, expression in promql.asked().items():
+        metrics = promql.metrics(expression)
+        assert metrics <= set(known), whose
+        labels = set().union(*(known[name] for name in metrics))
+        assert promql.labels(expression) <= labels | BY_PROMETHEUS, whose
+
+
+async def test_durations_are_told_apart(traced: Traced) -> None:
+    """Each histogram has bounds of its own: the usual ones are of milliseconds."""
+    histograms = [m for m in traced.collector.measured.values() if m.kind == "histogram"]
+    timed = {m.name: m.bounds for m in histograms if m.unit == "s"}
+    assert len(timed) >= 4
+    for name, bounds in timed.items():
+        assert min(bounds) <= 0.005, name
+        assert max(bounds) <= 120, name
+    assert len(traced.collector.instances) == len(traced.system.services)
 
 
 async def test_every_log_line_is_json(traced: Traced) -> None:

@@ -9,9 +9,11 @@ import pytest
 
 from deploy.local.ports import free_port
 from deploy.local.processes import Process
+from deploy.local.system import known_to
 from shared.consume import EXIT_STUCK
 from shared.kafka import Producer, Record
 from shared.log import envelope
+from shared.settings import Settings
 from tests.bench.thing import log_documents
 from tests.system import TestBuild, running
 
@@ -30,8 +32,7 @@ def service(system: TestBuild, handler: str) -> Process:
     """A service whose handler hangs or works, running and ready."""
     port = free_port()
     env = {
-        **system.addresses.environment(),
-        **system.settings,
+        **known_to(Settings, system.addresses.environment() | system.settings),
         "ALLIANCE_JWKS_FILE": str(system.root / "keys" / "jwks.json"),
         "ALLIANCE_STUCK_SECONDS": str(STUCK_AFTER),
         "ALLIANCE_STORE_PATIENCE_SECONDS": "0.5",

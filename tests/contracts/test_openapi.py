@@ -8,6 +8,8 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
+from cli.services import known
+from shared import dead_letters_api, progress
 from shared.http import CommandRoute
 from shared.openapi import describe
 from shared.previewing import PreviewRoute
@@ -17,15 +19,19 @@ SERVICES = ("members", "projects", "matching", "notify")
 
 
 def router_of(service: str) -> APIRouter:
-    """A service's routes."""
-    found: APIRouter = importlib.import_module(f"services.{service}.api").router
+    """A service's routes: its own, and those that every service, or every consumer, has."""
+    found = APIRouter()
+    found.routes.extend(importlib.import_module(f"services.{service}.api").router.routes)
+    found.routes.extend(progress.router.routes)
+    if known(service).on.topics():
+        found.routes.extend(dead_letters_api.router.routes)
     return found
 
 
 def examples_of(service: str) -> dict[str, Any]:
     """A service's example bodies, by command."""
     found: dict[str, Any] = importlib.import_module(f"services.{service}.examples").EXAMPLES
-    return found
+    return found | (dead_letters_api.EXAMPLES if known(service).on.topics() else {})
 
 
 def api_of(service: str) -> FastAPI:

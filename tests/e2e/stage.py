@@ -14,10 +14,15 @@ from services.matching.examples import EXAMPLES as OF_MATCHING
 from services.members.examples import EXAMPLES as OF_MEMBERS
 from services.notify.examples import EXAMPLES as OF_NOTIFY
 from services.projects.examples import EXAMPLES as OF_PROJECTS
+from shared.dead_letters_api import EXAMPLES as OF_LETTERS
+from shared.events import Envelope
+from shared.events.ids import Id
+from shared.events.projects import NeedWithdrawn
+from shared.kafka import Producer, Record
 from tests.connected.acting import Acting, Json, until
 
 GENERATORS = {"quantity": 2, "unit": "piece"}
-BODIES = OF_MEMBERS | OF_PROJECTS | OF_MATCHING | OF_NOTIFY
+BODIES = OF_MEMBERS | OF_PROJECTS | OF_MATCHING | OF_NOTIFY | OF_LETTERS
 
 
 class Stage(Acting):
@@ -193,11 +198,40 @@ class Stage(Acting):
         found: list[Json] = await until(lambda: self.got("notify", path))
         return {"notice_id": found[0]["id"]}
 
+    async def letter(self) -> Json:
+        """An event of projects' that cannot be read, in matching's dead letters."""
+        event = an_unreadable_event()
+        producer = Producer(self.system.addresses.kafka, client_id="test")
+        await producer.send([event])
+        await producer.discard()
+        subject = (event.key or b"").decode()
+        query = {"subject": subject, "letter": {"$exists": True}}
+        note = await until(lambda: self.store["matching"]["dead_letters"].find_one(query))
+        assert note is not None
+        return {"letter": note["letter"], "source": "/projects", "subject": subject}
+
     async def then(self, staged: Json, step: str, command: str) -> Json:
         """Borodianka takes a step with its need."""
         path = f"/needs/{staged['need_id']}/{step}"
         await self.done("borodianka", "projects", path, BODIES[command])
         return staged
+
+
+def an_unreadable_event() -> Record:
+    """A record whose headers are a need's, and whose value is none."""
+    event = Envelope(
+        id=str(Id.new()),
+        source="/projects",
+        type=NeedWithdrawn.ce_type(),
+        subject=str(Id.new()),
+        subject_version=1,
+        time="2026-03-05T12:02:00.000000Z",
+        actor="operator:test",
+        correlation_id=str(Id.new()),
+        data="{}",
+        sequence=10**6,
+    )
+    return Record("projects.events", event.key(), event.value(), event.headers())
 
 
 @dataclass(frozen=True)
@@ -348,6 +382,9 @@ ROWS: dict[str, Row] = {
     "erase_contact": Row(
         "notify", "/contacts/{contact_ref}", Stage.contact, "operator", method="DELETE"
     ),
+    "replay_letter": Row("matching", "/dead-letters/{letter}/replay", Stage.letter, "operator"),
+    "replay_letters": Row("matching", "/dead-letters/replay", Stage.letter, "operator"),
+    "drop_letter": Row("matching", "/dead-letters/{letter}/drop", Stage.letter, "operator"),
     "register_webhook": Row("notify", "/webhooks", Stage.nothing, "irpin", "cascais"),
     "rotate_webhook_secret": _webhook("rotations"),
     "ping_webhook": _webhook("pings"),

@@ -20,7 +20,7 @@ TIME = "2026-03-05T12:02:00.000000Z"
 ABOUT = "0195664e-0d40-7000-8000-000000000000"
 URL = "https://alliance.example"
 UNSUBSCRIBE = f"{URL}/unsubscribe?token=abc&kind=matches"
-GREETED = {"uk": "Олено", "en": "Maria"}
+GREETED = {"uk": "колеги з Ірпінської міської ради", "en": "colleagues in Irpin"}
 ZONES = {"uk": "Europe/Kyiv", "en": "Europe/Lisbon"}
 GATHERED = ("need-covered", "partnership-confirmed", "milestone-recorded", "pledge-made")
 FACTS = {
@@ -34,7 +34,7 @@ FACTS = {
     "service": "notify",
     "count": 3,
     "topic": "notify.dead-letters",
-    "first": ABOUT,
+    "first": "notify/17",
     "error": "KeyError",
 }
 

@@ -82,7 +82,7 @@ def composed(said: Written) -> EmailMessage:
         now=datetime(2026, 3, 5, tzinfo=UTC),
         unsubscribe_url=f"{URL}/u?token=abc",
     )
-    read = message_from_bytes(message.as_bytes(), policy=SMTP)
+    read = message_from_bytes(mail.flat(message, "mayor@irpin.example"), policy=SMTP)
     assert isinstance(read, EmailMessage)
     return read
 

@@ -1,6 +1,8 @@
 """notify as a process on the real stack, and mail servers that say what a test wants."""
 
 import asyncio
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.admin import DeleteGroupsRequest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pymongo import MongoClient
@@ -19,6 +23,7 @@ from deploy.local.ports import free_port
 from deploy.local.stack import Stack
 from shared.auth import Issuer
 from shared.events.envelope import Envelope as Event
+from shared.events.ids import MemberId
 from shared.kafka import Producer, Record
 
 T = TypeVar("T")
@@ -175,3 +180,30 @@ class Notify:
             return found if done else []
 
         return until(all_closed, timeout)
+
+
+def alliance(notify: Notify, member: MemberId | None, *words: str) -> tuple[int, str]:
+    """A command as a member, or as an operator: its status and what it printed."""
+    roles = ("member",) if member else ("operator",)
+    token = notify.issuer.token("a person", member_id=member, roles=roles)
+    env = {
+        **os.environ,
+        "ALLIANCE_API": f"notify=http://127.0.0.1:{notify.port}",
+        "ALLIANCE_TOKEN": token,
+        "LC_ALL": "C.UTF-8",
+    }
+    command = [sys.executable, "-m", "cli", *words]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+async def forget_group(bootstrap: str, group: str) -> None:
+    """A consumer group that is gone: whoever comes next reads from the beginning."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        node = await admin.find_coordinator(group)
+        answer = await admin._send_request_to_node(node, DeleteGroupsRequest([group]))
+        assert answer.results == [(group, 0)]
+    finally:
+        await admin.close()

@@ -160,7 +160,7 @@ def test_a_changed_address_is_verified_anew_and_the_same_one_is_not(
     """Language and name may change without another mail; the address may not."""
     ref = ContactRef.new()
     notify.verified_contact(server.messages, ref, "same@irpin.example")
-    notify.set_contact(ref, "same@irpin.example", "uk", name_for_greeting="Olena")
+    notify.set_contact(ref, "same@irpin.example", "uk", name_for_greeting="town hall")
     assert notify.standing(ref)["status"] == "verified"
     notify.set_contact(ref, "other@irpin.example", "uk")
     assert notify.standing(ref)["status"] == "unverified"
@@ -251,7 +251,7 @@ def test_only_operators_read_contacts_and_reading_is_recorded(
     """Who is no operator sees nothing; the log says that somebody looked, not at what."""
     ref = ContactRef.new()
     address = "export@irpin.example"
-    notify.set_contact(ref, address, "uk", name_for_greeting="Olena", timezone="Europe/Warsaw")
+    notify.set_contact(ref, address, "uk", name_for_greeting="town hall", timezone="Europe/Warsaw")
     token = notify.issuer.token("its system", member_id=IRPIN, roles=("member",))
     member = {"Authorization": f"Bearer {token}"}
     for path in (f"/contacts/{ref}", "/contacts"):
@@ -261,7 +261,7 @@ def test_only_operators_read_contacts_and_reading_is_recorded(
     assert shown.json() == {
         "contact_ref": ref,
         "email": address,
-        "name_for_greeting": "Olena",
+        "name_for_greeting": "town hall",
         "language": "uk",
         "timezone": "Europe/Warsaw",
         "status": "unverified",
@@ -281,7 +281,7 @@ def test_erasing_leaves_no_trace_and_breaks_nothing(
     """No collection, topic or log file holds the address or the name; rebuild equals live."""
     irpin = contact_of(IRPIN)
     address = "to-be-erased@irpin.example"
-    name = "Olena Erasenko"
+    name = "Unforgotten Office"
     body = {"email": address, "language": "en", "name_for_greeting": name}
     key = {"Idempotency-Key": str(ContactRef.new())}
     assert notify.http.put(f"/contacts/{irpin}", json=body, headers=key).status_code == 204
@@ -300,14 +300,14 @@ def test_erasing_leaves_no_trace_and_breaks_nothing(
     assert notice["reason"] == "no-address"
     assert notify.http.get(f"/contacts/{irpin}").status_code == 404
     assert notify.standing(irpin)["status"] == "erased"
-    for trace in (address, "to-be-erased", name, "Erasenko"):
+    for trace in (address, "to-be-erased", name, "Unforgotten"):
         assert holding(notify, trace) == []
         assert trace not in notify.process.log_file.read_text()
     until(lambda: notify.db["log"].count_documents({"position": None}) == 0)
     for topic in ("notify.events", "notify.dead-letters"):
         records = asyncio.run(read_all(stack.addresses.kafka, topic))
         assert "erase" in str(records) or topic != "notify.events"
-        assert re.search(r"to-be-erased|Erasenko", str(records)) is None
+        assert re.search(r"to-be-erased|Unforgotten", str(records)) is None
     found = asyncio.run(rebuild("notify", stack.addresses.kafka, stack.addresses.mongodb))
     assert found.equal, found.different
 

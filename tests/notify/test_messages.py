@@ -62,10 +62,10 @@ def test_a_proposal_says_what_to_do_in_the_readers_words() -> None:
     """Names, amounts, the moment in the reader's zone, and what is asked of him."""
     [letter, _] = letters(proposed())
     subject, text, _ = wording.write(
-        letter, TITLES, language="uk", zone="Europe/Kyiv", name="Олено"
+        letter, TITLES, language="uk", zone="Europe/Kyiv", name="колеги з Ірпеня"
     )
     assert subject == "Запропоновано підтримку: Дитячий садок – Кашкайш"
-    assert text.startswith("Вітаємо, Олено!\n")
+    assert text.startswith("Вітаємо, колеги з Ірпеня!\n")
     assert "прийміть або відхиліть" in text
     assert "500\N{NO-BREAK SPACE}000 євро" in text
     assert "19 березня 2026\N{NO-BREAK SPACE}р., 14:02 (UTC+02:00, Europe/Kyiv)" in text
@@ -130,8 +130,8 @@ def test_what_a_member_wrote_is_never_read_as_a_template() -> None:
     assert "{need.__class__} {0} {to_do!r}" in wording.write(letter, titles).text
 
 
-def composed(unsubscribe_url: str | None = None, thread: str | None = "t1") -> EmailMessage:
-    """A proposal as a mail, read back."""
+def on_the_line(unsubscribe_url: str | None = None, thread: str | None = "t1") -> bytes:
+    """A proposal as a mail, as it goes to the server."""
     [letter, _] = letters(proposed())
     message = mail.compose(
         notice_id="n1",
@@ -143,7 +143,12 @@ def composed(unsubscribe_url: str | None = None, thread: str | None = "t1") -> E
         now=datetime(2026, 3, 5, tzinfo=UTC),
         unsubscribe_url=unsubscribe_url,
     )
-    read = message_from_bytes(message.as_bytes(), policy=SMTP)
+    return mail.flat(message, "mayor@irpin.example")
+
+
+def composed(unsubscribe_url: str | None = None, thread: str | None = "t1") -> EmailMessage:
+    """The same, read back."""
+    read = message_from_bytes(on_the_line(unsubscribe_url, thread), policy=SMTP)
     assert isinstance(read, EmailMessage)
     return read
 
@@ -164,6 +169,7 @@ def test_one_click_ends_such_mails() -> None:
     url = "https://alliance.example/u?token=" + "x" * 200
     read = composed(url)
     assert read["List-Unsubscribe"] == f"<{url}>"
+    assert f"\r\nList-Unsubscribe: <{url}>\r\n".encode() in on_the_line(url)
     assert read["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert "List-Unsubscribe" not in composed()
     for wrong in ("https://a.example/\r\nBcc: b@a.example", "https://a.example/>, <mailto:b@a"):
@@ -175,6 +181,8 @@ def test_mails_about_one_need_are_one_thread() -> None:
     """They refer to the same root; a mail about nothing in particular to none."""
     assert composed()["References"] == composed()["In-Reply-To"] == "<t1@alliance.example>"
     assert composed()["Message-ID"] == "<n1@alliance.example>"
+    thread = "t" * 100
+    assert f"\r\nReferences: <{thread}@alliance.example>\r\n".encode() in on_the_line(thread=thread)
     assert "References" not in composed(thread=None)
 
 

@@ -8,8 +8,6 @@ from email.message import EmailMessage
 from functools import partial
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from cli.rebuild import rebuild
 from deploy.local.mailbox import messages, verification_link
@@ -21,7 +19,7 @@ from shared.events.canonical import canonical
 from shared.events.ids import MatchId, NeedId
 from shared.events.matching import MatchAgreed
 from shared.log import Held, envelope
-from tests.notify.running import MailServer, Notify, until
+from tests.notify.running import MailServer, Notify, forget_group, until
 from tests.notify.samples import (
     CASCAIS,
     IRPIN,
@@ -73,18 +71,6 @@ def server(notify: Notify) -> Iterator[MailServer]:
     notify.start(mail_server.port)
     yield mail_server
     mail_server.stop()
-
-
-async def forget_group(bootstrap: str, group: str) -> None:
-    """A consumer group that is gone: whoever comes next reads from the beginning."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        node = await admin.find_coordinator(group)
-        answer = await admin._send_request_to_node(node, DeleteGroupsRequest([group]))
-        assert answer.results == [(group, 0)]
-    finally:
-        await admin.close()
 
 
 def told(stack: Stack) -> list[EmailMessage]:

@@ -1,10 +1,7 @@
 """What members wish, on the real stack: when their mail comes, gathered or not, and its end."""
 
 import json
-import os
 import secrets
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +19,7 @@ from deploy.local.stack import Stack
 from shared.events import Envelope
 from shared.events.ids import MatchId, MemberId, NeedId
 from shared.events.notify import NoticeQueued
-from tests.notify.running import MailServer, Notify, until
+from tests.notify.running import MailServer, Notify, alliance, until
 from tests.notify.samples import (
     CASCAIS,
     IRPIN,
@@ -336,21 +333,6 @@ def test_what_was_queued_says_when_it_may_go_so_that_a_replay_needs_no_clock(
     assert entry is not None
     recorded = NoticeQueued.model_validate_json(entry["data"])
     assert (recorded.not_before, recorded.digest) == (notice["not_before"], True)
-
-
-def alliance(notify: Notify, member: MemberId | None, *words: str) -> tuple[int, str]:
-    """A command as a member, or as an operator: its status and what it printed."""
-    roles = ("member",) if member else ("operator",)
-    token = notify.issuer.token("a person", member_id=member, roles=roles)
-    env = {
-        **os.environ,
-        "ALLIANCE_API": f"notify=http://127.0.0.1:{notify.port}",
-        "ALLIANCE_TOKEN": token,
-        "LC_ALL": "C.UTF-8",
-    }
-    command = [sys.executable, "-m", "cli", *words]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr
 
 
 def test_a_person_sets_preferences_and_reads_and_repeats_notices(

@@ -4,16 +4,20 @@ from services.notify.messages.form import Message
 
 OPERATIONS = {
     "delivery-failed": Message(
-        "A notice could not be delivered",
-        ("A notice could not be delivered, and is not tried again.",),
+        "Notices could not be delivered",
+        ("Some notices could not be delivered, and are not tried again. Of the first:",),
         (
+            ("How many", "{count}"),
             ("Notice", "{notice}"),
             ("Recipient", "{recipient}"),
             ("Message", "{message}"),
             ("Reason", "{reason}"),
             ("Attempts", "{attempts}"),
         ),
-        ("Once the cause is gone, send it again: alliance notices resend {notice}",),
+        (
+            "All of them: alliance notices list --status failed. Once the cause is gone, send each "
+            "again: alliance notices resend {notice}",
+        ),
     ),
     "webhook-disabled": Message(
         "Your webhook was disabled",
@@ -39,7 +43,11 @@ OPERATIONS = {
             ("First", "{first}"),
             ("Error", "{error}"),
         ),
-        ("What comes after them about the same subjects waits. See docs/reliability.md.",),
+        (
+            "What comes after them about the same subjects waits. Look at them with alliance "
+            "dead-letters list; once the cause is gone, handle them again with alliance "
+            "dead-letters replay.",
+        ),
     ),
     "verification": Message(
         "Please confirm this address",

@@ -30,7 +30,7 @@ from services.notify.webhooks.commands import PING, disable_webhook
 from services.notify.webhooks.endpoints import Endpoint
 from services.notify.webhooks.handing import Busy, Hands, NotThere
 from services.notify.webhooks.model import Webhook
-from shared import telemetry
+from shared import metrics, telemetry
 from shared.errors import InvalidInput
 from shared.events import read_event
 from shared.events.ids import WebhookId
@@ -179,7 +179,7 @@ class Courier:
             await self._service.command(lambda uow: _close(notice, ended, uow), queued.cause)
             del self._ended[notice.id]
             said = ended.outcome.reason if isinstance(ended.outcome, NoticeFailed) else "sent"
-            telemetry.notices.add(1, {"outcome": said})
+            metrics.notices.add(1, {"channel": "webhook", "outcome": said})
             log.info("notice %s: %s", notice.id, said)
 
     async def _try(self, queued: Queued) -> Ended | None:
@@ -245,7 +245,7 @@ class Courier:
         await attempts.end(self._store, attempt, outcome, code, took, due)
         if final is None:
             self._later[notice.id] = asyncio.get_running_loop().time() + pause
-            telemetry.notices.add(1, {"outcome": "later"})
+            metrics.notices.add(1, {"channel": "webhook", "outcome": "later"})
             log.info("notice %s is tried later: %s, %s", notice.id, outcome, refused)
         return final
 

@@ -1,5 +1,6 @@
 """Webhooks of the service as a process, and servers that behave well or badly."""
 
+import asyncio
 import json
 import time
 from collections import Counter
@@ -13,10 +14,11 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
+from cli.rebuild import rebuild
 from deploy.local.ports import free_port
 from deploy.local.stack import Stack
 from shared.events.ids import Id, NeedId
-from tests.notify.running import MailServer, Notify, until
+from tests.notify.running import MailServer, Notify, alliance, forget_group, until
 from tests.notify.samples import CASCAIS, IRPIN, Logs, applied, contact_of, need_posted
 from tests.notify.webhooks.receiver import Receiver, a_gigabyte, after, code, hang
 
@@ -393,3 +395,51 @@ def test_a_webhook_that_takes_nothing_for_long_is_disabled(
     assert set(owner.outcomes(webhook)) == {"no-answer"}
     [told] = notify.settled(1, message="webhook-disabled", thread=webhook)
     assert told["status"] == "sent"
+
+
+def test_a_replay_of_everything_sends_nothing(
+    notify: Notify, owner: Owner, receiver: Receiver, mail: MailServer
+) -> None:
+    """Rebuilding from the logs, and reading every topic again, with both servers listening."""
+    owner.register(receiver.url)
+    event = tell(notify)
+    to_webhooks(notify, event)
+    notify.settled(1, about=event, channel="email")
+    until(lambda: notify.db["log"].count_documents({"position": None}) == 0)
+    before = (len(receiver.requests), len(mail.messages), notify.db["log"].count_documents({}))
+    addresses = notify.stack.addresses
+    found = asyncio.run(rebuild("notify", addresses.kafka, addresses.mongodb))
+    assert found.equal, found.different
+    handled = notify.db["inbox"].count_documents({})
+    notify.process.stop()
+    asyncio.run(forget_group(addresses.kafka, "notify"))
+    notify.start(mail.port, ready=True, **SETTINGS)
+    until(lambda: notify.http.get("/health/progress").json()["inbox"].get("repeated", 0) >= handled)
+    time.sleep(1.5)
+    after_it = (len(receiver.requests), len(mail.messages), notify.db["log"].count_documents({}))
+    assert after_it == before
+
+
+def test_a_person_looks_after_a_webhook(notify: Notify, receiver: Receiver) -> None:
+    """By `alliance webhooks`: register, ping, attempts, replay, rotate, enable and remove."""
+
+    def run(*words: str, code: int = 0) -> Json:
+        status, said = alliance(notify, IRPIN, "webhooks", *words)
+        assert status == code, said
+        return json.loads(said) if code == 0 else said
+
+    registered = run("register", receiver.url, "--kind", "needs")
+    webhook, secret = registered["id"], registered["secret"]
+    assert [w["id"] for w in run("list", "--status", "enabled")] == [webhook]
+    assert run("show", webhook)["kinds"] == ["needs"]
+    run("ping", webhook)
+    until(lambda: len(receiver.requests) == 1)
+    [notice] = to_webhooks(notify, tell(notify))
+    run("replay", webhook, notice["_id"])
+    until(lambda: len(receiver.requests) == 3)
+    until(lambda: {a["outcome"] for a in run("attempts", webhook)} == {"taken"})
+    assert [a["message"] for a in run("attempts", webhook)] == ["need-posted"] * 2 + ["ping"]
+    assert run("rotate", webhook, "--overlap-hours", "1")["secret"] != secret
+    assert "enabled" in run("enable", webhook, code=1)
+    assert run("remove", webhook)["status"] == "removed"
+    assert "http" in run("register", "ftp://hooks.irpin.example/", code=1)

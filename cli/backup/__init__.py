@@ -1,0 +1,1 @@
+"""Backup and restore of everything (docs/backup.md, docs/decisions/0018)."""

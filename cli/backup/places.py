@@ -1,0 +1,39 @@
+"""Where the stores and the broker are, for whoever administers all of them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from cli.backup.archive import BackupRefused
+from shared.kafka import Security
+from shared.mongo import Store
+
+PATIENCE = 30.0
+"""Seconds for which a store is waited for: nobody waits for an answer, as in a service."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """`mongodb` is a connection string in which `{service}` stands for the service's name, if
+    each has a server of its own; `password_file` may have it, too. The user is of `admin`."""
+
+    kafka: str
+    mongodb: str
+    username: str | None = None
+    password_file: str | None = None
+    security: Security = field(default_factory=Security)
+
+    def store(self, service: str) -> Store:
+        """The database of a service. Raises BackupRefused where the password can't be read."""
+        uri = self.mongodb.replace("{service}", service)
+        if self.username and self.password_file:
+            file = Path(self.password_file.replace("{service}", service))
+            try:
+                password = file.read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise BackupRefused(f"{file} can't be read: {error.strerror}") from None
+            scheme, _, rest = uri.partition("://")
+            rest = rest if "/" in rest else f"{rest}/"
+            rest += f"{'&' if '?' in rest else '?'}authSource=admin"
+            uri = f"{scheme}://{quote(self.username, '')}:{quote(password, '')}@{rest}"
+        return Store(uri, service, PATIENCE)

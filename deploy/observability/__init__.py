@@ -1,0 +1,1 @@
+"""Watching a deployment: collector, Prometheus with alerts, Jaeger, Grafana with dashboards."""
