@@ -24,6 +24,19 @@ def test_overlay_names_images_that_are_made() -> None:
     assert {service["image"] for service in overlay.values()} <= made()
 
 
+def test_stand_ins_stand_for_the_images_of_the_deployment() -> None:
+    """A version that is raised in the compose file is raised in its stand-in too."""
+    overlay = yaml.safe_load((DEPLOY / "compose.stand-ins.yml").read_text())["services"]
+    services = yaml.safe_load((DEPLOY.parent / "docker-compose.yml").read_text())["services"]
+    others = DEPLOY / "observability" / "services.yml"
+    if others.is_file():
+        services |= yaml.safe_load(others.read_text())["services"]
+    for name in overlay.keys() & services.keys():
+        stand_in = overlay[name]["image"].removeprefix("alliance-stand-in/").split(":")[0]
+        said = (IMAGES / stand_in / "Dockerfile").read_text()
+        assert f'alliance.stand-in-for="{services[name]["image"]}"' in said, name
+
+
 def test_each_image_says_what_it_stands_for_and_what_differs() -> None:
     """What isn't the official image is printed after each build, from labels."""
     for file in IMAGES.glob("*/Dockerfile"):
