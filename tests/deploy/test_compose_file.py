@@ -13,8 +13,25 @@ from cli.services import NAMES
 from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-OBSERVABILITY: dict[str, Any] = yaml.safe_load((ROOT / COMPOSE["include"][0]).read_text())
+
+
+def read(name: str) -> dict[str, Any]:
+    """A compose file; a key that stands twice is an error, as it is for compose."""
+    text = (ROOT / name).read_text()
+    nodes = [yaml.compose(text)]
+    for node in nodes:
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value]
+            assert len(keys) == len(set(keys)), f"{name}{node.start_mark}: {keys}"
+            nodes += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+COMPOSE = read("docker-compose.yml")
+OBSERVABILITY = read(COMPOSE["include"][0])
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"] | OBSERVABILITY["services"]
 
 JOBS = {"ops"} | {name for name in SERVICES if name.endswith(("-setup", "-operator"))}
