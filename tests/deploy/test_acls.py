@@ -13,16 +13,18 @@ READ, WRITE = AclOperation.READ, AclOperation.WRITE
 def test_a_service_may_do_what_it_does_and_nothing_else() -> None:
     """It writes its own log; where it handles events it reads their logs in its own group, and
     writes and reads its own dead letters."""
-    wanted = set()
+    wanted, letters = set(), set()
     for name in NAMES:
         wanted.add(Right(name, TOPIC, f"{name}.events", WRITE))
+        wanted.add(Right(name, TOPIC, f"{name}.events", AclOperation.DESCRIBE_CONFIGS))
         if subscribed := known(name).on.topics():
             wanted |= {Right(name, TOPIC, topic, READ) for topic in subscribed}
             wanted |= {
                 Right(name, TOPIC, f"{name}.dead-letters", operation) for operation in (READ, WRITE)
             }
             wanted.add(Right(name, GROUP, name, READ))
-    assert {right for right in table() if right.identity in NAMES} == wanted
+            letters.add(Right("notify", TOPIC, f"{name}.dead-letters", READ))
+    assert {right for right in table() if right.identity in NAMES} == wanted | letters
 
 
 def test_an_auditor_reads_every_log_and_changes_nothing() -> None:
