@@ -16,7 +16,7 @@ def overlay() -> dict[str, str]:
     class Loader(yaml.SafeLoader):
         """YAML with compose's `!override`."""
 
-    Loader.add_constructor("!override", lambda loader, node: loader.construct_sequence(node))
+    Loader.add_constructor("!override", lambda loader, node: None)
     text = (DEPLOY / "compose.stand-ins.yml").read_text()
     services = yaml.load(text, Loader)["services"]
     return {name: service["image"] for name, service in services.items() if "image" in service}
