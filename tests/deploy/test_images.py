@@ -10,6 +10,18 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 IMAGES = DEPLOY / "images"
 
 
+def overlay() -> dict[str, str]:
+    """The image of each service that the overlay gives one."""
+
+    class Loader(yaml.SafeLoader):
+        """YAML with compose's `!override`."""
+
+    Loader.add_constructor("!override", lambda loader, node: None)
+    text = (DEPLOY / "compose.stand-ins.yml").read_text()
+    services = yaml.load(text, Loader)["services"]
+    return {name: service["image"] for name, service in services.items() if "image" in service}
+
+
 def made() -> set[str]:
     """The tags that deploy/images/build makes."""
     said = subprocess.run(
@@ -20,19 +32,16 @@ def made() -> set[str]:
 
 def test_overlay_names_images_that_are_made() -> None:
     """A tag that was raised in one of the two files only would be looked for in a registry."""
-    overlay = yaml.safe_load((DEPLOY / "compose.stand-ins.yml").read_text())["services"]
-    assert {service["image"] for service in overlay.values()} <= made()
+    assert set(overlay().values()) <= made()
 
 
 def test_stand_ins_stand_for_the_images_of_the_deployment() -> None:
     """A version that is raised in the compose file is raised in its stand-in too."""
-    overlay = yaml.safe_load((DEPLOY / "compose.stand-ins.yml").read_text())["services"]
     services = yaml.safe_load((DEPLOY.parent / "docker-compose.yml").read_text())["services"]
-    others = DEPLOY / "observability" / "services.yml"
-    if others.is_file():
-        services |= yaml.safe_load(others.read_text())["services"]
-    for name in overlay.keys() & services.keys():
-        stand_in = overlay[name]["image"].removeprefix("alliance-stand-in/").split(":")[0]
+    others = (DEPLOY / "observability" / "services.yml").read_text()
+    services |= yaml.safe_load(others)["services"]
+    for name, image in overlay().items():
+        stand_in = image.removeprefix("alliance-stand-in/").split(":")[0]
         said = (IMAGES / stand_in / "Dockerfile").read_text()
         assert f'alliance.stand-in-for="{services[name]["image"]}"' in said, name
 
