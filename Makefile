@@ -53,9 +53,12 @@ status: $(VENV)/.local ## what runs, lag per consumer, relay backlog
 	@$(BIN)/alliance status
 
 # --- what a developer runs ---------------------------------------------------
-.PHONY: test lint schemas mails dashboards pictures fuzz bench-spine bench-matching table-matching docs-matching bench-notices docs-settings clean
+.PHONY: test compose-test lint schemas mails dashboards pictures fuzz bench-spine bench-matching table-matching docs-matching bench-notices docs-settings clean
 test: $(VENV)/.dev ## every test but the benchmarks; sets up what it needs and cleans up
 	@$(BIN)/python -m pytest
+
+compose-test: $(VENV)/.dev ## the deployment on containers; needs Docker, where no registry is: deploy/images/engine, deploy/images/build
+	@ALLIANCE_COMPOSE=1 $(BIN)/python -m pytest -s tests/compose
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

@@ -196,25 +196,31 @@ def _addresses(urls: list[str]) -> Callable[[str], str]:
 def _who(url: Callable[[str], str], local: System | None, member: str | None) -> Token | None:
     """A token that was given, else client credentials, else a local one; without any, to read."""
     token = os.environ.get("ALLIANCE_TOKEN")
-    client_id = os.environ.get("ALLIANCE_CLIENT_ID")
+    client_id = os.environ.get("ALLIANCE_CLIENT_ID") or _read("ALLIANCE_CLIENT_ID_FILE")
     if member and (token or client_id or local is None):
         raise CannotAsk("--as is for the local stack; elsewhere the token says who acts")
     if token:
         return Token(token.strip())
     if client_id:
-        file = os.environ.get("ALLIANCE_CLIENT_SECRET_FILE")
-        if not file:
+        secret = _read("ALLIANCE_CLIENT_SECRET_FILE")
+        if not secret:
             raise CannotAsk("ALLIANCE_CLIENT_ID is set, ALLIANCE_CLIENT_SECRET_FILE is not")
-        try:
-            secret = Path(file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise CannotAsk(f"ALLIANCE_CLIENT_SECRET_FILE: {error}") from None
         return ClientCredentials(f"{url('members')}/oauth/token", client_id, secret)
     if local is None:
         return None
     roles = ("core", "member") if member else ("operator",)
     header = local.authorization("local", member, roles)["Authorization"]
     return Token(header.removeprefix("Bearer "))
+
+
+def _read(variable: str) -> str:
+    """What the file holds that a variable names; "" where it names none. Raises CannotAsk."""
+    if not (file := os.environ.get(variable)):
+        return ""
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotAsk(f"{variable}: {error}") from None
 
 
 def _language() -> str:

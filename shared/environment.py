@@ -15,6 +15,7 @@ TOOLING = {
     "ALLIANCE_API": "the command `alliance`: where the services are",
     "ALLIANCE_TOKEN": "the command `alliance`: as whom it asks",
     "ALLIANCE_CLIENT_ID": "the command `alliance`: OAuth client",
+    "ALLIANCE_CLIENT_ID_FILE": "the command `alliance`: the same, in a file",
     "ALLIANCE_CLIENT_SECRET_FILE": "the command `alliance`: the client's secret, in a file",
     "ALLIANCE_LOCAL": "the local stack: where its data are",
     "ALLIANCE_STORE_SERVER": "the local stack: the MongoDB server to run",

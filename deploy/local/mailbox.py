@@ -16,11 +16,12 @@ import threading
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from typing import TYPE_CHECKING
 
 from deploy.local.processes import Process, python_module
+
+if TYPE_CHECKING:  # the operators' image reads mail and has no server
+    from aiosmtpd.smtp import SMTP, Envelope, Session
 
 ARRIVAL = "X-Arrival"
 CHECKOUT = Path(__file__).parents[2]
@@ -117,6 +118,8 @@ class Keep:
 
 def main() -> None:
     """Serve until SIGTERM."""
+    from aiosmtpd.controller import Controller
+
     parser = argparse.ArgumentParser(description="Accept mail by SMTP and keep it in a Maildir.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=2525)

@@ -14,7 +14,6 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.local.jars import Progress
 from deploy.local.processes import Process
-from deploy.local.secantus import lifetime
 
 SERVER_VARIABLE = "ALLIANCE_STORE_SERVER"
 REPLICA_SET = "alliance"
@@ -124,6 +123,8 @@ def _replica_set(program: str) -> str:
 def _command(program: Path, port: int, data: Path) -> list[str]:
     """Each server's own flags."""
     if _is_mongod(program.name):
+        from deploy.local.secantus import lifetime  # the operators' image has no SecantusDB
+
         flags = ["--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data / "data")]
         return [
             str(program),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import tomllib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped,unused-ignore]
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType  # type: ignore[import-untyped,unused-ignore]
@@ -55,14 +56,18 @@ def table(path: Path = TABLE) -> list[Topic]:
 
 
 async def apply(
-    bootstrap: str, wanted: Sequence[Topic] | None = None, replicas: int = 1
+    bootstrap: str,
+    wanted: Sequence[Topic] | None = None,
+    replicas: int = 1,
+    options: Mapping[str, object] = MappingProxyType({}),
 ) -> list[str]:
     """Create the topics that are missing and return their names; may be run again at any time.
 
+    `options` are aiokafka's, such as `Security.options()`.
     Raises TopicWrong when one that exists differs, KafkaError when the broker refuses one.
     """
     wanted = table() if wanted is None else wanted
-    async with _admin(bootstrap) as admin:
+    async with _admin(bootstrap, options) as admin:
         present = set(await admin.list_topics())
         missing = [topic for topic in wanted if topic.name not in present]
         created = await _create(admin, missing, replicas)
@@ -126,8 +131,10 @@ async def _settings(admin: AIOKafkaAdminClient, topics: list[Topic]) -> dict[str
 
 
 @asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=30_000)
+async def _admin(
+    bootstrap: str, options: Mapping[str, object]
+) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=30_000, **options)
     await admin.start()
     try:
         yield admin

@@ -20,9 +20,12 @@ HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _NOBODYS = HASHER.hash(secrets.token_urlsafe(32))
 
 
-async def first(store: Store, session: Session, credential_id: CredentialId) -> str:
-    """A new credential's secret, which is known to nobody after this."""
-    secret = secrets.token_urlsafe(32)
+async def first(
+    store: Store, session: Session, credential_id: CredentialId, made: str | None = None
+) -> str:
+    """A new credential's secret, which is known to nobody after this; or `made`, the one that was
+    made for the first operator before there was a store."""
+    secret = made or secrets.token_urlsafe(32)
     document = {"_id": credential_id, "hash": await asyncio.to_thread(HASHER.hash, secret)}
     await store[SECRETS].insert_one(document, session=session)
     return secret

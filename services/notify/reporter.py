@@ -27,7 +27,9 @@ from shared.worker import Lease, Worker
 
 log = logging.getLogger("alliance.notify")
 
-SERVICES = ("members", "projects", "matching", "notify")
+CONSUMERS = ("projects", "matching", "notify")
+"""The services that may have dead letters; their topics are read here and by nobody else."""
+
 TOLD = frozenset({"gave-up", "message-refused", "no-address"})
 """Reasons of a failed notice that an operator can do something about and is not told otherwise."""
 
@@ -65,11 +67,12 @@ class Reporter:
         if contact is None or standing is None or standing.status != "verified":
             return False
         try:
-            for service in SERVICES:
-                await self._dead_letters(service, contact)
+            for service in CONSUMERS:
+                try:
+                    await self._dead_letters(service, contact)
+                except (BrokerAway, RecordGone) as error:
+                    log.warning("dead letters of %s are told of later: %s", service, error)
             await self._failed_notices(contact)
-        except (BrokerAway, RecordGone) as error:
-            log.warning("dead letters are told of later: %s", error)
         except (NotHandedOver, AddressRefused, MessageRefused) as error:
             log.warning("the operator is told later: %s", error)
         await self._connections.rest()

@@ -69,7 +69,8 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     found.url = f"http://127.0.0.1:{server.server_port}"
-    for name in ("ALLIANCE_TOKEN", "ALLIANCE_CLIENT_ID", "ALLIANCE_CLIENT_SECRET_FILE"):
+    client = ("ALLIANCE_CLIENT_ID", "ALLIANCE_CLIENT_ID_FILE", "ALLIANCE_CLIENT_SECRET_FILE")
+    for name in ("ALLIANCE_TOKEN", *client):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ALLIANCE_API", found.url)
     yield found
@@ -202,6 +203,20 @@ def test_client_credentials_are_exchanged_for_a_token_once(
     assert token.body == "grant_type=client_credentials"
     assert token.headers["authorization"] == "Basic aXJwaW46YSUzQWIlMkZj"
     assert [read.headers["authorization"] for read in reads] == [f"Bearer {TOKEN}"] * 2
+
+
+def test_client_id_may_stand_in_a_file(
+    service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As `deploy/init` leaves the first operator's."""
+    for name, content in (("ID", "irpin\n"), ("SECRET", "a:b/c\n")):
+        (tmp_path / name).write_text(content)
+        monkeypatch.setenv(f"ALLIANCE_CLIENT_{name}_FILE", str(tmp_path / name))
+    given = {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 900}
+    service.answers["POST /api/members/oauth/token"] = [(200, {}, given)]
+    service.answers["GET /api/members/principles"] = [(200, {}, {})]
+    assert open_session([service.url], None, None, True).member_id == "m"
+    assert service.asked[0].headers["authorization"] == "Basic aXJwaW46YSUzQWIlMkZj"
 
 
 def test_client_that_is_refused_is_told_why(

@@ -99,9 +99,9 @@ def test_a_well_deployment_has_nothing_to_do(gateway: Gateway, run: Run) -> None
             "projects",
             "progress",
             200,
-            {"backlog": 7, "oldest_unpublished": str(NOW - timedelta(minutes=5)), "lag": {}},
+            {"backlog": 7, "oldest_unpublished": str(NOW - timedelta(hours=5)), "lag": {}},
             "relay",
-            "7 events not published, the first for 5 min",
+            "7 events not published, the first for 5 h",
             "stuck-relay",
         ),
         (

@@ -1,7 +1,7 @@
-"""A service for the tests of dead letters: `faulty.py PORT`, its handler fails on what it is told.
+"""A service for the tests of dead letters: `faulty.py PORT FAULT`.
 
-While the file that `ALLIANCE_TEST_FAULT` names is there, things whose `pad` begins with `poison`
-fail. `ALLIANCE_CRASH_AT` is obeyed as in other test builds.
+While the file FAULT is there, its handler fails on things whose `pad` begins with `poison`.
+`ALLIANCE_CRASH_AT` is obeyed as in other test builds.
 """
 
 import os
@@ -17,7 +17,7 @@ from shared.settings import Settings
 from shared.uow import UnitOfWork
 from tests.bench.thing import Thing, ThingHappened
 
-FAULT = os.environ["ALLIANCE_TEST_FAULT"]
+PORT, FAULT = int(sys.argv[1]), sys.argv[2]
 
 
 class Tale(Thing):
@@ -56,6 +56,4 @@ if __name__ == "__main__":
     service = Service(
         Settings.load(), RECORDS, title="Faulty", summary="Faulty.", routers=[], examples={}, on=on
     )
-    uvicorn.run(
-        service.app, host="127.0.0.1", port=int(sys.argv[1]), access_log=False, log_config=None
-    )
+    uvicorn.run(service.app, host="127.0.0.1", port=PORT, access_log=False, log_config=None)

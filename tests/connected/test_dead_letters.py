@@ -14,9 +14,11 @@ from pymongo import MongoClient
 
 from cli.topics import read_all
 from deploy.local.ports import free_port
+from deploy.local.system import known_to
 from shared.events import Envelope
 from shared.events.ids import Id, NeedId
 from shared.kafka import Producer, Record
+from shared.settings import Settings
 from tests.bench.thing import ThingHappened
 from tests.connected.acting import Json, until
 from tests.system import TestBuild, running
@@ -61,13 +63,11 @@ class Faulty:
     def start(self, crash_at: str = "") -> None:
         """Start it; with `crash_at`, it kills itself there."""
         env = {
-            **self.system.addresses.environment(),
-            **self.system.settings,
+            **known_to(Settings, self.system.addresses.environment() | self.system.settings),
             "ALLIANCE_JWKS_FILE": str(self.system.root / "keys" / "jwks.json"),
-            "ALLIANCE_TEST_FAULT": str(self.fault),
             **({"ALLIANCE_CRASH_AT": crash_at} if crash_at else {}),
         }
-        command = [sys.executable, "-m", "tests.connected.faulty", str(self.port)]
+        command = [sys.executable, "-m", "tests.connected.faulty", str(self.port), str(self.fault)]
         self._process = self.system.stack.process("faulty", command, env)
         self._process.start()
         self._process.wait_ready(self.port)

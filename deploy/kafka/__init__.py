@@ -1,0 +1,1 @@
+"""Kafka of a deployment: its start and health, topics, users and rights."""

@@ -1,0 +1,180 @@
+"""A broker's topics, users and rights: `python -m deploy.kafka.setup`, at any time.
+
+Topics are those of topics.toml, rights exactly those of acls.toml. Users are the identities that
+acls.toml names, with the passwords that `deploy/init` made; one that was changed is set. What was
+changed is printed; a second run changes nothing.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialAlteration,
+    UserScramCredentialDeletion,
+    UserScramCredentialUpsertion,
+)
+
+from deploy.kafka import acls
+from deploy.local import topics
+from deploy.passwords import SECRETS, password, passwords
+
+ADMIN = "admin"
+PATIENCE = 110.0
+"""Seconds that the broker may take to come up."""
+
+_SCRAM = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+_SECONDS = 30.0
+
+
+class NotSetUp(SystemExit):
+    """The broker cannot be set up; the message says why."""
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where the broker is, and whose certificate it shows."""
+
+    bootstrap: str
+    ca_file: Path
+
+    def options(self, identity: str, secret: str) -> dict[str, Any]:
+        """aiokafka's arguments to sign in."""
+        return {
+            "security_protocol": "SASL_SSL",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": identity,
+            "sasl_plain_password": secret,
+            "ssl_context": create_ssl_context(cafile=str(self.ca_file)),
+        }
+
+    def admin(self, secret: str) -> AdminClient:
+        """librdkafka's client for what aiokafka's cannot do: rights and users."""
+        return AdminClient(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "security.protocol": "SASL_SSL",
+                "sasl.mechanism": "SCRAM-SHA-512",
+                "sasl.username": ADMIN,
+                "sasl.password": secret,
+                "ssl.ca.location": str(self.ca_file),
+            }
+        )
+
+    def lets_in(self, identity: str, secret: str) -> bool:
+        """Whether the password is right; False, too, where the broker does not answer."""
+
+        async def sign_in() -> bool:
+            client = AIOKafkaAdminClient(
+                bootstrap_servers=self.bootstrap, **self.options(identity, secret)
+            )
+            try:
+                await client.start()
+                return True
+            except (KafkaError, OSError):
+                return False
+            finally:
+                await client.close()
+
+        return asyncio.run(sign_in())
+
+
+def set_up(broker: Broker, replicas: int, secrets: Path = SECRETS) -> Iterator[str]:
+    """Make topics, users and rights what the tables say; what was changed, a line each.
+
+    Raises NotSetUp after PATIENCE seconds, TopicWrong, KafkaError, KafkaException.
+    """
+    secret = _admins_password(broker, secrets)
+    options = broker.options(ADMIN, secret)
+    created = asyncio.run(topics.apply(broker.bootstrap, replicas=replicas, options=options))
+    yield from (f"created topic {name}" for name in created)
+    admin = broker.admin(secret)
+    yield from _users(broker, admin, secrets)
+    yield from acls.apply(admin, acls.table())
+
+
+def _admins_password(broker: Broker, secrets: Path) -> str:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for secret in passwords(f"kafka-{ADMIN}", secrets):
+            if broker.lets_in(ADMIN, secret):
+                return secret
+        time.sleep(0.5)
+    raise NotSetUp(f"{broker.bootstrap} does not answer, or no password of {ADMIN} is right")
+
+
+def _users(broker: Broker, admin: AdminClient, secrets: Path) -> Iterator[str]:
+    wanted = [*acls.identities(), ADMIN]
+    asked: Any = admin.describe_user_scram_credentials()
+    found = asked.result(_SECONDS)
+    changes: dict[str, UserScramCredentialAlteration] = {}
+    for name in wanted:
+        secret = password(f"kafka-{name}", secrets)
+        if name not in found or not broker.lets_in(name, secret):
+            changes[name] = UserScramCredentialUpsertion(name, _SCRAM, secret.encode())
+    for name in found.keys() - set(wanted):
+        for each in found[name].scram_credential_infos:
+            changes[name] = UserScramCredentialDeletion(name, each.mechanism)
+    if changes:
+        for done in admin.alter_user_scram_credentials(list(changes.values())).values():
+            done.result(_SECONDS)
+    for name, change in sorted(changes.items()):
+        removed = isinstance(change, UserScramCredentialDeletion)
+        yield f"removed user {name}" if removed else f"set the password of {name}"
+
+
+def reload_certificates(broker: Broker, secrets: Path = SECRETS) -> Iterator[str]:
+    """Every broker reads its certificate again: setting the file's name anew makes it do so."""
+    admin = broker.admin(_admins_password(broker, secrets))
+    nodes = sorted(admin.list_topics(timeout=_SECONDS).brokers)
+    names = [f"listener.name.{listener}.ssl.keystore.location" for listener in ("client", "broker")]
+    for node in nodes:
+        entries = [
+            ConfigEntry(name, "/run/secrets/kafka.pem", incremental_operation=AlterConfigOpType.SET)
+            for name in names
+        ]
+        asked = ConfigResource(ResourceType.BROKER, str(node), incremental_configs=entries)
+        for done in admin.incremental_alter_configs([asked]).values():
+            done.result(_SECONDS)
+        yield f"broker {node} has read its certificate again"
+
+
+def main() -> None:
+    """Set it up and print what was changed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bootstrap", default="kafka:9092")
+    parser.add_argument("--replicas", type=int, default=1, help="Copies of each topic.")
+    parser.add_argument("--secrets", type=Path, default=SECRETS)
+    parser.add_argument("--reload-certificates", action="store_true", help="Only that.")
+    given = parser.parse_args()
+    broker = Broker(given.bootstrap, given.secrets / "ca.pem")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # wrong passwords are tried on purpose
+    try:
+        if given.reload_certificates:
+            changed = list(reload_certificates(broker, given.secrets))
+        else:
+            changed = list(set_up(broker, given.replicas, given.secrets))
+    except (topics.TopicWrong, KafkaError, KafkaException, OSError) as error:
+        raise NotSetUp(f"{given.bootstrap}: {error}") from None
+    sys.stdout.write("".join(f"{line}\n" for line in changed or ["nothing to change"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""MongoDB of a deployment: its start, its health, its users."""
