@@ -58,7 +58,7 @@ class Work:
 
 def init(deployment: Deployment, *arguments: str) -> None:
     """Run `deploy/init …` of the deployment."""
-    command = [deployment.root / "deploy" / "init", *arguments]
+    command = [str(deployment.root / "deploy" / "init"), *arguments]
     subprocess.run(command, check=True, capture_output=True)
 
 
