@@ -16,6 +16,7 @@ from cli import (
     notices,
     pledges,
     preferences,
+    recover,
     rounds,
     webhooks,
 )
@@ -26,7 +27,6 @@ from cli.client import CannotAsk
 from cli.doctor import doctor
 from cli.rebuild import Busy
 from cli.rebuild import rebuild as rebuild_service
-from cli.recover import recover
 from cli.redecide import CannotRedecide
 from cli.services import NAMES
 from cli.status import show_status
@@ -82,7 +82,7 @@ for name, commands in (
 ):
     app.add_typer(commands.app, name=name)
 app.command()(doctor)
-app.command()(recover)
+app.command()(recover.recover)
 app.add_typer(matches.app, name="match", hidden=True)  # what is done to one reads better so
 
 

@@ -19,7 +19,7 @@ TEXT = RUNBOOK.read_text()
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 CODE = re.compile(r"```sh\n(.*?)```|`([^`]+)`", re.DOTALL)
 COMPOSE_FILES = ("docker-compose.yml", "deploy/observability/services.yml")
-WITH_VALUE = {"--scale", "--tail", "--timeout", "-t", "--user", "-v"}
+WITH_VALUE = {"--scale", "--tail", "--timeout", "-t", "--user", "--volume", "-e", "-f"}
 """Options of compose's commands that take a value."""
 
 PROCEDURES = (
@@ -75,8 +75,7 @@ def services() -> dict[str, Any]:
     """Every service of the deployment, by name."""
     found: dict[str, Any] = {}
     for file in COMPOSE_FILES:
-        loader = yaml.SafeLoader
-        found |= yaml.load(Path(file).read_text(), loader)["services"]
+        found |= yaml.safe_load(Path(file).read_text())["services"]
     return found
 
 
@@ -151,11 +150,11 @@ def test_every_service_named_in_a_compose_command_exists() -> None:
                 if word == "--scale":
                     operands.append(value.partition("=")[0])
             elif not word.startswith("-"):
-                operands.append(word)
+                operands.append(word.strip("\"'"))
                 if verb in ("run", "exec"):
                     break
         if verb in ("ps", "logs", "run", "exec", "restart", "stop", "start", "rm", "up"):
-            unknown = {o for o in operands if o not in known and not o.startswith("<")}
+            unknown = {o for o in operands if o not in known and o[:1] not in ("<", "$")}
             assert not unknown, f"docker compose {verb} {' '.join(words)}: {unknown}"
 
 
