@@ -1,4 +1,4 @@
-"""A producer keeps the password it was made with; where it does not get through, it is made anew."""
+"""A producer keeps the password it was made with; where it gets nowhere, it is made anew."""
 
 from pathlib import Path
 from typing import Any
