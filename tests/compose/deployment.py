@@ -46,7 +46,7 @@ class Deployment:
             "ALLIANCE_HTTPS_PORT": str(self.https_port),
             "ALLIANCE_MAIL_PORT": str(self.mail_port),
             "ALLIANCE_URL": self.url,
-            "ALLIANCE_WEB_NET": f"10.{random.randrange(84, 250)}.{random.randrange(256)}",
+            "ALLIANCE_NET": f"10.{random.randrange(84, 250)}",
             "COMPOSE_FILE": ":".join(files),
             "COMPOSE_PROJECT_NAME": self.project,
         }
