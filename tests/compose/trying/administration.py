@@ -1,8 +1,8 @@
 """Changing topics, groups, users and rights, as a client for administrators has it; and what the
 broker itself says that somebody may do.
 
-Where the broker can be asked whether it would, it is asked so; a right that is to be given is there,
-one that is to be taken and a user that is to be removed are not.
+Where the broker can be asked whether it would, it is asked so; a right that is to be given is
+there, one that is to be taken and a user that is to be removed are not.
 """
 
 from collections.abc import Iterator, Sequence
@@ -51,7 +51,7 @@ def operations(
     admin: AdminClient, topics: Sequence[str], groups: Sequence[str]
 ) -> Iterator[tuple[str, str, list[str]]]:
     """Kind, name and what the broker says that may be done to it; nothing where it refuses to."""
-    names = TopicCollection(topics)
+    names = TopicCollection(list(topics))
     for name, topic in admin.describe_topics(names, include_authorized_operations=True).items():
         yield "topic", name, _named(topic)
     for name in groups:

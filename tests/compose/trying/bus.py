@@ -7,6 +7,7 @@ import asyncio
 import json
 import ssl
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from aiokafka.conn import create_conn
@@ -53,10 +54,12 @@ class Trying:
             }
             await self._by(identity, signed_in, settings)
 
-    async def _by(self, identity: str, options: dict[str, Any], settings: dict[str, str]) -> None:
+    async def _by(
+        self, identity: str, options: dict[str, Any], settings: Mapping[str, str]
+    ) -> None:
         topics, groups = self._given["topics"], self._given["groups"]
         transactions = groups
-        admin = AdminClient(settings)
+        admin = AdminClient(dict(settings))
         told = await asyncio.to_thread(
             lambda: list(administration.operations(admin, topics, groups))
         )

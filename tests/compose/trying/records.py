@@ -59,7 +59,7 @@ async def _delete_records(connection: Any, topic: str) -> int:
 
 async def _join(connection: Any, group: str) -> int:
     shortest, instance = 1, None
-    asked = JoinGroupRequest(group, shortest, 1, "", instance, "consumer", [("range", b"")])  # type: ignore[arg-type]
+    asked = JoinGroupRequest(group, shortest, 1, "", instance, "consumer", [("range", b"")])
     code: int = (await connection.send(asked)).error_code
     return code
 
@@ -76,7 +76,7 @@ async def _commit(connection: Any, group: str) -> int:
 
 
 async def _idempotence(connection: Any, name: str) -> int:
-    code: int = (await connection.send(InitProducerIdRequest(None, 1000))).error_code  # type: ignore[arg-type]
+    code: int = (await connection.send(InitProducerIdRequest(None, 1000))).error_code
     return code
 
 
