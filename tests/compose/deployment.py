@@ -23,6 +23,10 @@ COLD_START = 120.0
 """Seconds in which everything is healthy, its images on the machine."""
 
 
+VERSION = os.environ.get("ALLIANCE_VERSION", "0.1.0")
+"""The tag of our images of this checkout."""
+
+
 class CommandFailed(AssertionError):
     """A command of docker's ended badly; the message has its last words."""
 
@@ -49,10 +53,24 @@ class Deployment:
             "ALLIANCE_WEB_NET": f"10.{random.randrange(84, 250)}.{random.randrange(256)}",
             "COMPOSE_FILE": ":".join(files),
             "COMPOSE_PROJECT_NAME": self.project,
+            "ALLIANCE_VERSION": VERSION,
         }
 
-    def prepare(self) -> None:
+    def prepare(self, commit: str = "") -> None:
         """What an operator does before the first start: a checkout, .env, deploy/init."""
+        self.check_out(commit)
+        shutil.copy(self.root / ".env.example", self.root / ".env")
+        self.set(self._settings)
+        subprocess.run([self.root / "deploy" / "init"], check=True, capture_output=True)
+
+    def check_out(self, commit: str = "") -> None:
+        """The files of a commit, or those of this checkout, over those that are there."""
+        if commit:
+            archive = subprocess.run(
+                ["git", "archive", commit], cwd=ROOT, capture_output=True, check=True
+            ).stdout
+            subprocess.run(["tar", "-x", "-C", self.root], input=archive, check=True)
+            return
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
@@ -63,9 +81,6 @@ class Deployment:
             if (ROOT / name).is_file():
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.root / name)
-        shutil.copy(self.root / ".env.example", self.root / ".env")
-        self.set(self._settings)
-        subprocess.run([self.root / "deploy" / "init"], check=True, capture_output=True)
 
     def set(self, settings: Mapping[str, str]) -> None:
         """Write variables into .env; the last of a name counts."""
@@ -85,6 +100,7 @@ class Deployment:
         done = subprocess.run(
             ["docker", "compose", *arguments],
             cwd=self.root,
+            env=environment(),
             input=given,
             stdin=subprocess.DEVNULL if given is None else None,
             capture_output=True,
@@ -186,6 +202,11 @@ class Deployment:
         if found := docker("ps", "-aq", "--filter", label).split():
             docker("rm", "-f", "-v", *found)
         self.compose("--profile", "*", "down", "-v", "--remove-orphans", "-t", "5", check=False)
+
+
+def environment() -> dict[str, str]:
+    """What compose is run with: the version is .env's to say."""
+    return {name: value for name, value in os.environ.items() if name != "ALLIANCE_VERSION"}
 
 
 def docker(*arguments: str, timeout: float = 120.0) -> str:
