@@ -40,7 +40,7 @@ class Order:
         self._left: Iterator[tuple[str, str, str, float]] = iter(self._steps)
 
     def run(self) -> Counter[str]:
-        """Do it to all of them, one begun after another: how many were restarted, how many killed."""
+        """Do it to all of them, one begun after another: how many were done which way."""
         with ThreadPoolExecutor(HANDS) as hands:
             for done in [hands.submit(self._go_on) for _ in range(HANDS)]:
                 done.result()
