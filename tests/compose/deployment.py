@@ -19,6 +19,7 @@ from deploy.local.system import SERVICES
 ROOT = Path(__file__).parents[2]
 OFFICIAL = "apache/kafka:4.1.1"
 STAND_INS = "deploy/compose.stand-ins.yml"
+NETS = "small-networks.yml"
 COLD_START = 120.0
 """Seconds in which everything is healthy, its images on the machine."""
 
@@ -45,12 +46,13 @@ class Deployment:
         self.mail_url = f"http://127.0.0.1:{self.mail_port}"
         self.ca_file = root / "deploy" / "secrets" / "ca.pem"
         self.official = _has_image(OFFICIAL)
-        files = ["docker-compose.yml", *([] if self.official else [STAND_INS]), *overlays]
+        files = ["docker-compose.yml", *([] if self.official else [STAND_INS]), NETS, *overlays]
+        self._net = f"10.{random.randrange(84, 250)}", random.randrange(0, 252, 4)
         self._settings = {
             "ALLIANCE_HTTPS_PORT": str(self.https_port),
             "ALLIANCE_MAIL_PORT": str(self.mail_port),
             "ALLIANCE_URL": self.url,
-            "ALLIANCE_WEB_NET": f"10.{random.randrange(84, 250)}.{random.randrange(256)}",
+            "ALLIANCE_WEB_NET": f"{self._net[0]}.{self._net[1]}",
             "COMPOSE_FILE": ":".join(files),
             "COMPOSE_PROJECT_NAME": self.project,
             "ALLIANCE_VERSION": VERSION,
@@ -59,6 +61,7 @@ class Deployment:
     def prepare(self, commit: str = "") -> None:
         """What an operator does before the first start: a checkout, .env, deploy/init."""
         self.check_out(commit)
+        (self.root / NETS).write_text(small_networks(*self._net))
         shutil.copy(self.root / ".env.example", self.root / ".env")
         self.set(self._settings)
         subprocess.run([self.root / "deploy" / "init"], check=True, capture_output=True)
@@ -202,6 +205,19 @@ class Deployment:
         if found := docker("ps", "-aq", "--filter", label).split():
             docker("rm", "-f", "-v", *found)
         self.compose("--profile", "*", "down", "-v", "--remove-orphans", "-t", "5", check=False)
+
+
+def small_networks(begin: str, third: int) -> str:
+    """An overlay by which a deployment's networks have 30 addresses each: the engine gives each
+    65,000 of its own choice, which is enough for three deployments at once."""
+    names = ["edge", "bus", *(f"store-{service}" for service in SERVICES)]
+    names += ["mail", "watch", "outside", "desk"]
+    subnets = [f"{begin}.{third + 1 + n // 8}.{n % 8 * 32}/27" for n in range(len(names))]
+    lines = [
+        f"  {name}: {{ipam: {{config: [{{subnet: {subnet}}}]}}}}"
+        for name, subnet in zip(names, subnets, strict=True)
+    ]
+    return "\n".join(["networks:", *lines, ""])
 
 
 def environment() -> dict[str, str]:

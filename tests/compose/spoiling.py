@@ -13,7 +13,8 @@ services:
     command: [sleep, infinity]
     init: true
     user: "0:0"
-    privileged: true
+    cap_add: [SYS_ADMIN]
+    security_opt: ["apparmor:unconfined"]
     network_mode: none
     volumes: ["members-data:/members", "matching-data:/matching", "kafka-data:/kafka"]
   members-db:
