@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from cli.timeline import Timeline
 from shared.events import read_record
-from tests.compose.deployment import CommandFailed, Deployment, docker
+from tests.compose.deployment import CommandFailed, Deployment, docker, environment
 
 READER = """
 import asyncio, base64, json, sys
@@ -52,6 +52,7 @@ class Followed(Timeline):
         reading = await asyncio.create_subprocess_exec(
             *("docker", "compose", *run),
             cwd=self._deployment.root,
+            env=environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
