@@ -47,7 +47,7 @@ def images() -> None:
     """Our images of this checkout; ALLIANCE_COMPOSE_IMAGES=kept takes those that are there."""
     if os.environ.get("ALLIANCE_COMPOSE_IMAGES") == "kept":
         return
-    command = [ROOT / "deploy" / "images" / "ours", VERSION]
+    command = [str(ROOT / "deploy" / "images" / "ours"), VERSION]
     subprocess.run(command, check=True, capture_output=True, timeout=900)
 
 

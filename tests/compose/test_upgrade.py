@@ -33,9 +33,8 @@ READERS_FIRST = ("notify", "matching", "projects", "members")
 @pytest.fixture(scope="module")
 def earlier_images() -> None:
     """Our images of the earlier commit. Skips where a clone has no history."""
-    known = subprocess.run(
-        ["git", "cat-file", "-e", f"{EARLIER}^{{commit}}"], cwd=ROOT, capture_output=True
-    )
+    command = ["git", "cat-file", "-e", f"{EARLIER}^{{commit}}"]
+    known = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     if known.returncode:
         pytest.skip(f"commit {EARLIER[:12]} is not here: the clone is shallow")
     root = Path(tempfile.mkdtemp(prefix="alliance-earlier-"))
@@ -44,7 +43,7 @@ def earlier_images() -> None:
             ["git", "archive", EARLIER], cwd=ROOT, capture_output=True, check=True
         ).stdout
         subprocess.run(["tar", "-x", "-C", root], input=archive, check=True)
-        command = [root / "deploy" / "images" / "ours", EARLIER_VERSION]
+        command = [str(root / "deploy" / "images" / "ours"), EARLIER_VERSION]
         subprocess.run(command, check=True, capture_output=True, timeout=900)
     finally:
         shutil.rmtree(root)
@@ -97,6 +96,8 @@ def replaced(
     made.check_out(commit)
     names_stand_ins(made)
     made.set({"ALLIANCE_VERSION": version})
+    if not commit:
+        subprocess.run([made.root / "deploy" / "init", "--complete"], check=True)
     for service in order:
         made.compose("up", "-d", "--wait", "--no-deps", service)
     made.up()
