@@ -94,10 +94,11 @@ def replaced(
     """Go over to a version as the runbook says; the seconds it took."""
     began = time.monotonic()
     made.check_out(commit)
-    names_stand_ins(made)
-    made.set({"ALLIANCE_VERSION": version})
-    if not commit:
+    if commit:
+        names_stand_ins(made)
+    else:
         subprocess.run([made.root / "deploy" / "init", "--complete"], check=True)
+    made.set({"ALLIANCE_VERSION": version})
     for service in order:
         made.compose("up", "-d", "--wait", "--no-deps", service)
     made.up()
@@ -107,14 +108,15 @@ def replaced(
 
 
 def names_stand_ins(made: Deployment) -> None:
-    """Let a checkout name the stand-ins that are on this machine, whichever it was made for."""
+    """Let an earlier checkout name the stand-ins that are on this machine, for what it has."""
     if made.official:
         return
-    lines = (ROOT / STAND_INS).read_text().splitlines(keepends=True)
-    has = set(re.findall(r"^  ([a-z-]+):", (made.root / "docker-compose.yml").read_text(), re.M))
-    kept = [
-        line for line in lines if not (named := re.match(r"  ([a-z-]+):", line)) or named[1] in has
-    ]
+    listed = made.compose("-f", "docker-compose.yml", "--profile", "*", "config", "--services")
+    has, kept = listed.stdout.split(), []
+    for line in (ROOT / STAND_INS).read_text().splitlines(keepends=True):
+        service = re.match(r"  ([a-z-]+):", line)
+        if service is None or service[1] in has:
+            kept.append(line)
     (made.root / STAND_INS).write_text("".join(kept))
 
 
