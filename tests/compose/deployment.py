@@ -41,12 +41,16 @@ class Deployment:
         self.mail_url = f"http://127.0.0.1:{self.mail_port}"
         self.ca_file = root / "deploy" / "secrets" / "ca.pem"
         self.official = _has_image(OFFICIAL)
-        files = ["docker-compose.yml", *([] if self.official else [STAND_INS]), *overlays]
+        files = ["docker-compose.yml", *overlays]
+        if not self.official:
+            of_overlays = (name.replace(".yml", ".stand-ins.yml") for name in overlays)
+            files += [STAND_INS, *(name for name in of_overlays if (ROOT / name).is_file())]
         self._settings = {
             "ALLIANCE_HTTPS_PORT": str(self.https_port),
             "ALLIANCE_MAIL_PORT": str(self.mail_port),
             "ALLIANCE_URL": self.url,
             "ALLIANCE_WEB_NET": f"10.{random.randrange(84, 250)}.{random.randrange(256)}",
+            "ALLIANCE_VERSION": os.environ.get("ALLIANCE_VERSION", "0.1.0"),
             "COMPOSE_FILE": ":".join(files),
             "COMPOSE_PROJECT_NAME": self.project,
         }
