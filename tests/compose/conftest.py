@@ -46,7 +46,8 @@ def images() -> None:
     """Our images of this checkout; ALLIANCE_COMPOSE_IMAGES=kept takes those that are there."""
     if os.environ.get("ALLIANCE_COMPOSE_IMAGES") == "kept":
         return
-    command = [ROOT / "deploy" / "images" / "ours", os.environ.get("ALLIANCE_VERSION", "0.1.0")]
+    version = os.environ.get("ALLIANCE_VERSION", "0.1.0")
+    command = [str(ROOT / "deploy" / "images" / "ours"), version]
     subprocess.run(command, check=True, capture_output=True, timeout=900)
 
 

@@ -14,7 +14,7 @@ from tests.compose import bus
 from tests.compose.acting import Outside, Tokens
 from tests.compose.bus import Bus
 from tests.compose.deployment import Deployment
-from tests.connected.acting import Acting, Json, until
+from tests.connected.acting import Acting, Json, euros, until
 
 AUTHORITIES, PARTNERS = ("irpin", "irpin2"), ("cascais", "cascais2")
 
@@ -42,8 +42,8 @@ class Clients(Acting):
         for who in (*AUTHORITIES, *PARTNERS):
             if who not in self.ids:
                 await self.admit(who, "ukraine" if who in AUTHORITIES else "partner")
-        await self.ask("cemr", "members", "/members/-/endorsements", {})
-        pledge = {"title": {"en": "A first pledge"}, "lines": [_euros(100)]}
+        self.system.authorization("cemr", self.ids["cemr"])
+        pledge = {"title": {"en": "A first pledge"}, "lines": [euros(100)]}
         for who in AUTHORITIES:
             await self._taken(who, "projects", "/needs", self.a_need())
         for who in PARTNERS:
@@ -53,15 +53,8 @@ class Clients(Acting):
         async def taken() -> bool:
             return (await self.ask(who, service, path, body)).status_code == 201
 
-        await until(taken, 60, f"whether {service} knows {who}", every=0.3)
-
-
-def _euros(amount: int) -> Json:
-    return {
-        "kind": "funding",
-        "line": 1,
-        "amount": {"amount": f"{amount}.00", "currency": "EUR"},
-    }
+        known: bool = await until(taken, 60, f"whether {service} knows {who}", every=0.3)
+        assert known
 
 
 def load(clients: Clients, seed: int) -> Load:

@@ -1,4 +1,4 @@
-"""Three brokers (deploy/compose.three-brokers.yml), killed under load: nothing acknowledged is lost."""
+"""Three brokers, killed under load: nothing that was acknowledged is lost."""
 
 import asyncio
 import random
@@ -74,9 +74,9 @@ async def test_with_two_brokers_dead_the_relay_waits(three: Deployment, clients:
     answered = len(asking.answers)
     await asyncio.sleep(12)
     asking.fault()
-    waited = await asyncio.to_thread(_waits_for_the_broker, three)
+    said = await asyncio.to_thread(_said, three, "projects")
     assert len(asking.answers) > answered + 5
-    print(f"{len(asking.answers) - answered} commands answered with two brokers dead; {waited}")
+    print(f"{len(asking.answers) - answered} commands answered with two brokers dead; {said}")
     await asyncio.to_thread(docker, "start", *dead)
     began = time.monotonic()
     for broker in BROKERS:
@@ -110,10 +110,7 @@ def _healthy(three: Deployment, broker: str, timeout: float = 120.0) -> None:
         time.sleep(0.5)
 
 
-def _waits_for_the_broker(three: Deployment) -> str:
-    """What the services whose log grows say they wait for."""
+def _said(three: Deployment, service: str) -> str:
+    """What a service says of its readiness."""
     with three.http() as http:
-        return {
-            service: http.get(f"{three.url}/api/{service}/health/ready").text
-            for service in ("projects", "matching")
-        }.__str__()
+        return http.get(f"{three.url}/api/{service}/health/ready").text
