@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from server import LIFETIME_VARIABLE, Server
+from deploy.local.secantus import LIFETIME_VARIABLE, Server
 
 _LIFETIME = "transactionLifetimeLimitSeconds="
 _OPEN = 0o077
