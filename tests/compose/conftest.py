@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.compose.acting import Tokens
-from tests.compose.deployment import ROOT, Deployment
+from tests.compose.deployment import ROOT, VERSION, Deployment
 from tests.compose.story import Played, play
 
 if os.environ.get("ALLIANCE_COMPOSE") != "1":
@@ -46,8 +46,7 @@ def images() -> None:
     """Our images of this checkout; ALLIANCE_COMPOSE_IMAGES=kept takes those that are there."""
     if os.environ.get("ALLIANCE_COMPOSE_IMAGES") == "kept":
         return
-    version = os.environ.get("ALLIANCE_VERSION", "0.1.0")
-    command = [str(ROOT / "deploy" / "images" / "ours"), version]
+    command = [str(ROOT / "deploy" / "images" / "ours"), VERSION]
     subprocess.run(command, check=True, capture_output=True, timeout=900)
 
 

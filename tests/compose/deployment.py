@@ -23,6 +23,10 @@ COLD_START = 120.0
 """Seconds in which everything is healthy, its images on the machine."""
 
 
+VERSION = os.environ.get("ALLIANCE_VERSION", "0.1.0")
+"""The tag of our images of this checkout."""
+
+
 class CommandFailed(AssertionError):
     """A command of docker's ended badly; the message has its last words."""
 
@@ -50,9 +54,9 @@ class Deployment:
             "ALLIANCE_MAIL_PORT": str(self.mail_port),
             "ALLIANCE_URL": self.url,
             "ALLIANCE_WEB_NET": f"10.{random.randrange(84, 250)}.{random.randrange(256)}",
-            "ALLIANCE_VERSION": os.environ.get("ALLIANCE_VERSION", "0.1.0"),
             "COMPOSE_FILE": ":".join(files),
             "COMPOSE_PROJECT_NAME": self.project,
+            "ALLIANCE_VERSION": VERSION,
         }
 
     def prepare(self) -> None:
