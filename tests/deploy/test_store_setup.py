@@ -34,7 +34,8 @@ class Imitated:
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
     """The root user's new password, and the one before."""
-    (tmp_path / "mongo-members-root.password").write_text("new\nold\n")
+    (tmp_path / "mongo-members-root.password").write_text("new\n")
+    (tmp_path / "mongo-members-root.previous").write_text("old\n")
     return tmp_path
 
 
