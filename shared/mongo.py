@@ -104,11 +104,11 @@ class Store:
         self._client = self._connect(self._password)
 
     def _connect(self, password: str) -> "AsyncIOMotorClient[Document]":
-        who: dict[str, Any] = (
-            {"username": self._login.username, "password": password, "authSource": self._database}
-            if self._login
-            else {}
-        )
+        who: dict[str, Any] = {}
+        if self._login:
+            who = {"username": self._login.username, "password": password}
+            if "authsource=" not in self._uri.casefold():  # its users may be kept elsewhere
+                who["authSource"] = self._database
         return AsyncIOMotorClient(
             self._uri,
             serverSelectionTimeoutMS=int(self._patience * 1000),

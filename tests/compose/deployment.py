@@ -47,7 +47,10 @@ class Deployment:
         self.mail_url = f"http://127.0.0.1:{self.mail_port}"
         self.ca_file = root / "deploy" / "secrets" / "ca.pem"
         self.official = _has_image(OFFICIAL)
-        files = ["docker-compose.yml", *([] if self.official else [STAND_INS]), *overlays]
+        files = ["docker-compose.yml", *overlays]
+        if not self.official:
+            of_overlays = (name.replace(".yml", ".stand-ins.yml") for name in overlays)
+            files += [STAND_INS, *(name for name in of_overlays if (ROOT / name).is_file())]
         self._net = f"10.{random.randrange(84, 250)}"
         self._settings = {
             "ALLIANCE_HTTPS_PORT": str(self.https_port),

@@ -58,8 +58,8 @@ def test_every_container_of_the_deployment_is_listed(
 
 
 def test_the_engine_gives_nothing_else(containers: dict[str, Any]) -> None:
-    """No capability, device, group or namespace of the host; a file system that is read-only; limits
-    of memory, processors, processes and logs; started again and looked after as it should be."""
+    """No capability, device, group or namespace of the host; a read-only file system; limits of
+    memory, processors, processes and logs; started again and looked after as it should be."""
     for name, container in containers.items():
         listed, given = LISTED[name], container["HostConfig"]
         assert given["ReadonlyRootfs"], name
