@@ -101,6 +101,8 @@ class Store:
         self._patience = patience
         self._login = login
         self._password = read_secret(login.password_file) if login else ""
+        self.refuses = ""
+        """Why nothing may be written, where that is so."""
         self._client = self._connect(self._password)
 
     def _connect(self, password: str) -> "AsyncIOMotorClient[Document]":
@@ -201,6 +203,8 @@ class Store:
         pause = 0.002
         while True:
             outcome = "refused"
+            if self.refuses:
+                raise StoreAway(self.refuses)
             try:
                 result = await self._attempt(work)
                 outcome = "committed"
