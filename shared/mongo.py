@@ -101,14 +101,16 @@ class Store:
         self._patience = patience
         self._login = login
         self._password = read_secret(login.password_file) if login else ""
+        self.refuses = ""
+        """Why nothing may be written, where that is so."""
         self._client = self._connect(self._password)
 
     def _connect(self, password: str) -> "AsyncIOMotorClient[Document]":
-        who: dict[str, Any] = (
-            {"username": self._login.username, "password": password, "authSource": self._database}
-            if self._login
-            else {}
-        )
+        who: dict[str, Any] = {}
+        if self._login:
+            who = {"username": self._login.username, "password": password}
+            if "authsource=" not in self._uri.casefold():  # its users may be kept elsewhere
+                who["authSource"] = self._database
         return AsyncIOMotorClient(
             self._uri,
             serverSelectionTimeoutMS=int(self._patience * 1000),
@@ -201,6 +203,8 @@ class Store:
         pause = 0.002
         while True:
             outcome = "refused"
+            if self.refuses:
+                raise StoreAway(self.refuses)
             try:
                 result = await self._attempt(work)
                 outcome = "committed"

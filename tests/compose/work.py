@@ -18,7 +18,7 @@ from shared.events.ids import ContactRef
 from tests.compose.acting import Tokens
 from tests.compose.deployment import Deployment
 
-PATIENCE = 180.0
+PATIENCE = 300.0
 """Seconds in which a command is answered at last, however often it is asked."""
 
 RECORDED = {"projects": "need-posted", "matching": "pledge-made", "members": "member-applied"}
@@ -74,7 +74,7 @@ class Work:
         if self._failed:
             raise self._failed
 
-    def goes_on(self, seconds: float = 60.0) -> None:
+    def goes_on(self, seconds: float = 240.0) -> None:
         """Return when each service has answered a command that was asked from now on."""
         began, first = time.monotonic(), len(self.commands)
         while {c.service for c in self.commands[first:] if c.answered} != {*RECORDED, "notify"}:
