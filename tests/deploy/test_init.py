@@ -72,6 +72,22 @@ def test_what_is_there_is_not_touched(checkout: Path) -> None:
     assert {file: file.read_bytes() for file in secrets.rglob("*") if file.is_file()} == before
 
 
+def test_what_is_missing_is_made_and_nothing_else(checkout: Path) -> None:
+    """`--complete`, as a later version wants it: a secret that is not there is made, each other
+    byte is as it was; where nothing is, it refuses."""
+    assert init(checkout, "--complete").returncode == 1
+    init(checkout)
+    secrets = checkout / "deploy" / "secrets"
+    before = {file: file.read_bytes() for file in secrets.rglob("*") if file.is_file()}
+    gone = secrets / "kafka-auditor.password"
+    gone.unlink()
+    assert init(checkout, "--complete").stdout == "made deploy/secrets/kafka-auditor.password\n"
+    after = {file: file.read_bytes() for file in secrets.rglob("*") if file.is_file()}
+    assert after.pop(gone) != before.pop(gone)
+    assert after == before
+    assert gone.stat().st_mode & 0o777 == 0o644
+
+
 def test_certificates_are_good_for_the_names_they_are_met_by(checkout: Path) -> None:
     """Kafka's for a broker alone and for three, the gateway's for the domain of .env; the broker's
     is a client's, too, and the gateway's is not."""
