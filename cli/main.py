@@ -24,8 +24,7 @@ from cli.backup import commands as backup
 from cli.backup.archive import BackupRefused
 from cli.client import CannotAsk
 from cli.doctor import doctor
-from cli.rebuild import Busy
-from cli.rebuild import rebuild as rebuild_service
+from cli.rebuild import Busy, rebuild_at
 from cli.redecide import CannotRedecide
 from cli.services import NAMES
 from cli.status import show_status
@@ -37,6 +36,7 @@ from deploy.local.stack import ROOT, NotStarted, Stack
 from deploy.local.store import NoStore
 from deploy.local.system import SERVICES, NotReady, System
 from deploy.local.topics import TopicWrong
+from shared.kafka import Security
 from shared.replay import LogBroken
 from shared.roles import ROLES
 
@@ -162,8 +162,13 @@ def token(
 @app.command()
 def rebuild(
     service: Annotated[str, typer.Argument(help=f"One of: {', '.join(NAMES)}; or `all`.")],
-    kafka: Annotated[str, typer.Option(envvar="ALLIANCE_KAFKA", help="Bootstrap servers.")] = "",
-    mongodb: Annotated[str, typer.Option(envvar="ALLIANCE_MONGODB", help="The store.")] = "",
+    kafka: backup.Kafka = "",
+    kafka_username: backup.KafkaUser = "",
+    kafka_password_file: backup.KafkaPassword = None,
+    kafka_ca_file: backup.KafkaCA = None,
+    mongodb: backup.Mongodb = "",
+    mongodb_username: backup.MongodbUser = "",
+    mongodb_password_file: backup.MongodbPassword = "",
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the rebuilt database and name it.")
     ] = False,
@@ -171,13 +176,22 @@ def rebuild(
     """Fold the logs into a fresh database and compare it with the live one; exit 0 if equal."""
     if service not in (*NAMES, "all"):
         raise typer.BadParameter(f"{service}: allowed: {', '.join(NAMES)}, all")
-    if not (kafka and mongodb):
-        at = Stack.attach(ROOT).addresses
-        kafka, mongodb = kafka or at.kafka, mongodb or at.mongodb
+    places = backup.places_of(
+        kafka,
+        Security(
+            kafka_username or None,
+            kafka_password_file,
+            str(kafka_ca_file) if kafka_ca_file else None,
+        ),
+        mongodb,
+        mongodb_username,
+        mongodb_password_file,
+    )
     equal = True
     for name in NAMES if service == "all" else (service,):
         try:
-            found = asyncio.run(rebuild_service(name, kafka, mongodb, keep))
+            with backup.away_is_said():
+                found = asyncio.run(rebuild_at(places, name, keep))
         except Busy as error:
             _say(f"{name}: {error}")
             raise typer.Exit(2) from None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from cli.backup.places import Places
 from cli.services import known
 from cli.topics import read_log
 from shared.log import DEAD_LETTERS, INBOX, LOG, Records
@@ -44,19 +45,27 @@ class Rebuilt:
 async def rebuild(
     service: str, bootstrap: str, mongodb: str, keep: bool = False, attempts: int = 10
 ) -> Rebuilt:
+    """`rebuild_at`, where broker and store ask nobody who they are, as on this machine."""
+    return await rebuild_at(Places(bootstrap, mongodb), service, keep, attempts)
+
+
+async def rebuild_at(
+    places: Places, service: str, keep: bool = False, attempts: int = 10
+) -> Rebuilt:
     """Fold the logs in Kafka into a fresh database and compare it with the live one.
 
     The database `<service>-rebuilt-<time>` is dropped afterwards unless `keep`. Raises Busy when
     the service is never still for as long as the comparison takes, LogBroken for a log with gaps.
     """
     what = known(service)
-    live = Store(mongodb, service)
-    fresh = Store(mongodb, f"{service}-rebuilt-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+    live = places.store(service)
+    fresh = places.store(service, f"{service}-rebuilt-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
     try:
         for _ in range(attempts):
             before = await _moment(live)
             logs = {
-                owner: in_order(owner, await read_log(bootstrap, owner)) for owner in what.owners
+                owner: in_order(owner, await read_log(places.kafka, owner, places.security))
+                for owner in what.owners
             }
             states = await _states(live, what.records)
             aside = await _set_aside(live)

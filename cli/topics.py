@@ -7,12 +7,18 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.events import Envelope, NotAnEvent, read_record
+from shared.kafka import Security
 
 
-async def read_all(bootstrap: str, topic: str) -> list["ConsumerRecord[Any, Any]"]:
+async def read_all(
+    bootstrap: str, topic: str, security: Security = Security()
+) -> list["ConsumerRecord[Any, Any]"]:
     """Every record of a topic, partition by partition, as of now."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        **security.options(),
     )
     await consumer.start()
     try:
@@ -29,10 +35,10 @@ async def read_all(bootstrap: str, topic: str) -> list["ConsumerRecord[Any, Any]
         await consumer.stop()
 
 
-async def read_log(bootstrap: str, owner: str) -> list[Envelope]:
+async def read_log(bootstrap: str, owner: str, security: Security = Security()) -> list[Envelope]:
     """Every event of an owner's topic; records that are no events are left out."""
     found = []
-    for record in await read_all(bootstrap, f"{owner}.events"):
+    for record in await read_all(bootstrap, f"{owner}.events", security):
         try:
             found.append(read_record(record.headers, record.value, owner))
         except NotAnEvent:

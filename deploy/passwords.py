@@ -8,10 +8,14 @@ SECRETS = Path("/run/secrets")
 
 def password(name: str, secrets: Path = SECRETS) -> str:
     """The password that is to be in force. Raises OSError."""
-    return next(passwords(name, secrets))
+    return (secrets / f"{name}.password").read_text(encoding="utf-8").strip()
 
 
 def passwords(name: str, secrets: Path = SECRETS) -> Iterator[str]:
-    """That one, and those it follows: `deploy/init --rotate` leaves an administrator's last one
-    below the new one, by which it is set. Raises OSError."""
-    yield from (secrets / f"{name}.password").read_text(encoding="utf-8").split()
+    """That one, and the one before, by which an administrator sets it after `deploy/init --rotate`.
+
+    Raises OSError.
+    """
+    yield password(name, secrets)
+    if before := (secrets / f"{name}.previous").read_text(encoding="utf-8").strip():
+        yield before

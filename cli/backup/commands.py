@@ -68,7 +68,7 @@ def create(
     mongodb_password_file: MongodbPassword = "",
 ) -> None:
     """Write everything that the services hold into one encrypted file, while they run."""
-    places = _places(
+    places = places_of(
         kafka,
         Security(kafka_username or None, kafka_password_file, _text(kafka_ca_file)),
         mongodb,
@@ -76,7 +76,7 @@ def create(
         mongodb_password_file,
     )
     whom = recipients(recipient or [], recipients_file)
-    with _away_is_said(), Writing(out, whom) as writing:
+    with away_is_said(), Writing(out, whom) as writing:
         manifest = asyncio.run(create_backup(places, writing, _say))
         size, digest = writing.finish()
     _say(f"as of {manifest.cut_at}: {size:,} bytes in {out}")
@@ -103,14 +103,14 @@ def restore(
     mongodb_password_file: MongodbPassword = "",
 ) -> None:
     """Fill empty stores and topics from a backup; the services are stopped meanwhile."""
-    places = _places(
+    places = places_of(
         kafka,
         Security(kafka_username or None, kafka_password_file, _text(kafka_ca_file)),
         mongodb,
         mongodb_username,
         mongodb_password_file,
     )
-    with _away_is_said():
+    with away_is_said():
         manifest = asyncio.run(restore_backup(places, file, identities(identity), _say))
     typer.echo(f"restored as of {manifest.cut_at}: states and logs are equal; start the services")
 
@@ -131,7 +131,7 @@ def key(
 
 
 @contextmanager
-def _away_is_said() -> Iterator[None]:
+def away_is_said() -> Iterator[None]:
     """A store or a broker that is away, or refuses us, is no defect; nor are its client's words
     about a broker that was just started."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -145,9 +145,10 @@ def _away_is_said() -> Iterator[None]:
         ) from error
 
 
-def _places(
+def places_of(
     kafka: str, security: Security, mongodb: str, username: str, password_file: str
 ) -> Places:
+    """Where everything is: what was said, else the local stack."""
     if not (kafka and mongodb):
         at = Stack.attach(ROOT).addresses
         kafka, mongodb = kafka or at.kafka, mongodb or at.mongodb

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -121,7 +122,9 @@ async def create(places: Places, writing: Writing, say: Say) -> Manifest:
 
 
 def this_version() -> str:
-    """Of the alliance that runs."""
+    """Of the alliance that runs; a deployment's is that of its images."""
+    if deployed := os.environ.get("ALLIANCE_VERSION"):
+        return deployed
     try:
         return version("alliance")
     except PackageNotFoundError:

@@ -20,6 +20,7 @@ _MEANING = {
     "write": (ResourceType.TOPIC, AclOperation.WRITE),
     "read": (ResourceType.TOPIC, AclOperation.READ),
     "group": (ResourceType.GROUP, AclOperation.READ),
+    "settings": (ResourceType.TOPIC, AclOperation.DESCRIBE_CONFIGS),
 }
 _ANYTHING: Any = None  # librdkafka's name, principal or host of a filter; its types forget it
 _EVERYTHING = AclBindingFilter(

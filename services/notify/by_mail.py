@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
-from services.notify import digests, mail, model, store, unsubscribing, vault, wording
+from services.notify import audience, digests, mail, store, unsubscribing, vault, wording
 from services.notify.delivery import Bundle, Parcel, Queued, ServerAway, Written
 from services.notify.letters import Known, is_complete, letter, overtaken, read
 from services.notify.model import Notice
@@ -184,7 +184,7 @@ class ByMail:
             self._settings.own_url,
             self._settings.link_keys,
             notice.recipient_id,
-            [model.MESSAGES[notice.message].kind],
+            [audience.MESSAGES[notice.message].kind],
         )
         written = wording.write(
             letter,

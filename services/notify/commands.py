@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from services.notify import attempts, model, repeating, store, timing, vault
+from services.notify import attempts, audience, model, repeating, store, timing, vault
 from services.notify import preferences as wishes
 from services.notify.attempts import AttemptId
 from services.notify.contacts import commands as contacts
@@ -46,7 +46,7 @@ async def tell(event: Event, uow: UnitOfWork) -> None:
     await uow.learn(event)
     envelope = uow.reacting_to
     assert envelope is not None, "only a handler tells"
-    told = model.audience(event, await _donors(event, uow), envelope.actor)
+    told = audience.told(event, await _donors(event, uow), envelope.actor)
     for recipient_id, _, message in told:
         waiting = {
             "message": message,
@@ -130,7 +130,7 @@ async def _preferences(member: MemberId, uow: UnitOfWork) -> Preferences:
 async def _queue(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfWork) -> None:
     """Queue what a recipient is told, for each place where it wants to be told."""
     await queue_mail(recipient, waiting, uow)
-    kind = model.MESSAGES[waiting["message"]].kind
+    kind = audience.MESSAGES[waiting["message"]].kind
     for webhook in await uow.find(webhooks, {"member_id": recipient.id, "status": "enabled"}):
         new_id = model.notice_id(waiting["about"], recipient.id, waiting["message"], webhook.id)
         if not wants(webhook, kind) or await uow.get(notices, new_id) is not None:
@@ -173,7 +173,7 @@ async def queue_mail(recipient: Recipient, waiting: dict[str, Any], uow: UnitOfW
 async def _when(
     member: MemberId, contact_ref: ContactRef, message: str, uow: UnitOfWork
 ) -> When | None:
-    row = model.MESSAGES[message]
+    row = audience.MESSAGES[message]
     contacts = await vault.look_up(uow.store, [contact_ref], uow.session)
     contact = contacts.get(contact_ref)
     zone = ZoneInfo(contact.timezone if contact else vault.DEFAULT_ZONE)

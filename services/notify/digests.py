@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from uuid import NAMESPACE_URL, uuid5
 
-from services.notify import mail, model, unsubscribing, wording
+from services.notify import audience, mail, unsubscribing, wording
 from services.notify.model import Notice
 from services.notify.settings import NotifySettings
 from services.notify.vault import Contact
@@ -40,7 +40,7 @@ def compose(
         settings.own_url,
         settings.link_keys,
         notice.recipient_id,
-        [model.MESSAGES[letter.message].kind for letter in letters],
+        [audience.MESSAGES[letter.message].kind for letter in letters],
     )
     written = wording.digest(
         letters,

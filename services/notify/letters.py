@@ -6,7 +6,7 @@ What has been overtaken meanwhile is found here, too: then there is nothing to b
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.notify import model, store, vault, wording
+from services.notify import audience, model, store, vault, wording
 from services.notify.contacts.model import ContactState
 from services.notify.model import Match, Notice
 from services.notify.preferences import Preferences
@@ -56,7 +56,7 @@ def overtaken(notice: Notice, known: Known) -> FailureReason | None:
     if model.superseded(notice, *known.standing[notice.about]):
         return "superseded"
     wanted = known.preferences.get(notice.recipient_id)
-    kind = model.MESSAGES[notice.message].kind
+    kind = audience.MESSAGES[notice.message].kind
     return "unwanted" if wanted and getattr(wanted.timings, kind) == "off" else None
 
 
@@ -69,7 +69,7 @@ def letter(notice: Notice, known: Known) -> Letter:
     """What a notice says whose event is known."""
     event = known.events[notice.about]
     standing = known.standing[notice.about]
-    told = model.audience(event, known.donors.get(event.subject, ()))
+    told = audience.told(event, known.donors.get(event.subject, ()))
     return Letter(
         event=event,
         about=notice.about,

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from services.notify import commands, model, reading
+from services.notify import audience, commands, reading
 from services.notify.commands import RepeatNotice
 from services.notify.model import Notice
 from services.notify.repeating import NotMail, NotOver
@@ -47,7 +47,7 @@ async def list_notices(
     repeats: NoticeId | None = None,
 ) -> list[Notice]:
     """Notices in the order of their ids; `about` is the event that they tell of."""
-    of_kind = {"$in": model.messages_of(kind)} if kind else None
+    of_kind = {"$in": audience.messages_of(kind)} if kind else None
     asked: dict[str, Any] = {"recipient_id": recipient_id, "status": status, "message": of_kind}
     asked |= {"channel": channel, "about": about, "repeats": repeats}
     return await page.find(notices, asked)

@@ -1,6 +1,7 @@
 """A notice that an operator has sent again, as another one that names it; pure."""
 
-from services.notify.model import MESSAGES, Notice
+from services.notify.audience import MESSAGES
+from services.notify.model import Notice
 from services.notify.preferences import Preferences
 from shared.errors import Refused
 from shared.events.facts import Text

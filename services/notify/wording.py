@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from services.notify import model
+from services.notify.audience import Party
 from services.notify.messages import MESSAGES, TO_DO, WHY, Message
-from services.notify.model import Party
 from services.notify.plain import NAME_LIMIT, TEXT_LIMIT, cut, one_line, safe
 from services.notify.saying import DEFAULT_LANGUAGE, Said, Titles, Voice, named
 from services.notify.speech import Speech, speech

@@ -46,7 +46,7 @@ def run(acting: Acting, who: str, *arguments: str) -> tuple[int, Any, str]:
         capture_output=True,
         check=False,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     answered = json.loads(done.stdout) if done.stdout[:1] in ("{", "[") else done.stdout
     return done.returncode, answered, done.stderr

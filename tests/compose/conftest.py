@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.compose.acting import Tokens
-from tests.compose.deployment import ROOT, Deployment
+from tests.compose.deployment import NETS, ROOT, VERSION, Deployment
 from tests.compose.story import Played, play
 
 if os.environ.get("ALLIANCE_COMPOSE") != "1":
@@ -23,14 +23,15 @@ if os.environ.get("ALLIANCE_COMPOSE") != "1":
 
 
 @contextmanager
-def deployed(overlays: Sequence[str] = ()) -> Iterator[Deployment]:
-    """A deployment that is prepared and not started; at the end nothing of it is left.
+def deployed(overlays: Sequence[str] = (), commit: str = "") -> Iterator[Deployment]:
+    """A deployment that is prepared and not started, of this checkout or of a commit; at the end
+    nothing of it is left.
 
     ALLIANCE_COMPOSE_KEEP=1 leaves it, to look at.
     """
     root = Path(tempfile.mkdtemp(prefix="alliance-compose-"))
-    made = Deployment(root, overlays)
-    made.prepare()
+    made = Deployment(root, [*overlays, *([NETS] if commit else [])])
+    made.prepare(commit)
     try:
         yield made
     finally:
@@ -43,10 +44,10 @@ def deployed(overlays: Sequence[str] = ()) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="session")
 def images() -> None:
-    """Our images of this checkout; ALLIANCE_COMPOSE_IMAGES=kept takes those that there are."""
+    """Our images of this checkout; ALLIANCE_COMPOSE_IMAGES=kept takes those that are there."""
     if os.environ.get("ALLIANCE_COMPOSE_IMAGES") == "kept":
         return
-    command = [ROOT / "deploy" / "images" / "ours"]
+    command = [str(ROOT / "deploy" / "images" / "ours"), VERSION]
     subprocess.run(command, check=True, capture_output=True, timeout=900)
 
 

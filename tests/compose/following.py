@@ -8,10 +8,10 @@ from uuid import uuid4
 
 from cli.timeline import Timeline
 from shared.events import read_record
-from tests.compose.deployment import CommandFailed, Deployment, docker
+from tests.compose.deployment import CommandFailed, Deployment, docker, environment
 
 READER = """
-import asyncio, base64, json, sys
+import asyncio, base64, json, os
 from pathlib import Path
 from aiokafka import AIOKafkaConsumer
 from aiokafka.helpers import create_ssl_context
@@ -22,7 +22,8 @@ def text(given):
 async def main():
     consumer = AIOKafkaConsumer(
         *(f"{owner}.events" for owner in ("members", "projects", "matching", "notify")),
-        bootstrap_servers="kafka:9092", auto_offset_reset="earliest", enable_auto_commit=False,
+        bootstrap_servers=os.environ["ALLIANCE_KAFKA"],
+        auto_offset_reset="earliest", enable_auto_commit=False,
         security_protocol="SASL_SSL", sasl_mechanism="SCRAM-SHA-512", sasl_plain_username="auditor",
         sasl_plain_password=Path("/run/secrets/kafka-auditor.password").read_text().strip(),
         ssl_context=create_ssl_context(cafile="/run/secrets/ca.pem"))
@@ -52,6 +53,7 @@ class Followed(Timeline):
         reading = await asyncio.create_subprocess_exec(
             *("docker", "compose", *run),
             cwd=self._deployment.root,
+            env=environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -233,6 +233,9 @@ async def test_dead_letters_are_there_once(story: Story) -> None:
             assert said["dlq-reason"] == b"not-an-event"
             place = int(said["dlq-partition"]), int(said["dlq-offset"])
             assert at[place].value == GARBAGE.value
+            shown = await story.acting.ask("operator", name, "/dead-letters/0", method="GET")
+            assert shown.json()["state"] == "waiting", shown.text
+            assert shown.json()["offset"] == place[1]
 
 
 async def test_service_waits_on_a_store_that_is_half_restored(story: Story) -> None:

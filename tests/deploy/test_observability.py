@@ -134,7 +134,7 @@ def test_collector_has_components_of_the_core_only() -> None:
         for part in ("receivers", "processors", "exporters")
         for name in collector[part]
     }
-    assert kinds == {"otlp", "memory_limiter", "batch", "otlphttp"}
+    assert kinds == {"otlp", "memory_limiter", "batch", "otlp_http"}
     for pipeline in collector["service"]["pipelines"].values():
         assert pipeline["processors"][0] == "memory_limiter"
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.notify import model, wording
+from services.notify import audience, wording
 from services.notify.messages import OPERATIONS
 from services.notify.wording import Letter, Written
 from shared.events.registry import Event
@@ -41,7 +41,7 @@ FACTS = {
 
 def letters(event: Event) -> list[Letter]:
     """The letters about an event, one for each that is told."""
-    told = model.audience(event, (CASCAIS,))
+    told = audience.told(event, (CASCAIS,))
     return [
         Letter(event=event, about=ABOUT, time=TIME, message=t.message, party=t.party) for t in told
     ]

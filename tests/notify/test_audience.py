@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from services.notify import model, vault
+from services.notify import audience, model, vault
+from services.notify.audience import AUDIENCE, RECEIPTS
 from services.notify.handlers import on
 from services.notify.model import (
-    AUDIENCE,
-    RECEIPTS,
     Match,
     Need,
     Notice,
@@ -80,7 +79,7 @@ EXPECTED = {
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_each_event_is_told_to_its_parties(event: Event) -> None:
     """Everyone whom it concerns is told, each once, and nobody else."""
-    told = model.audience(event, DONORS)
+    told = audience.told(event, DONORS)
     assert {t.recipient_id for t in told} == EXPECTED[event.type]
     assert len(told) == len(EXPECTED[event.type])
 
@@ -96,20 +95,20 @@ def test_each_event_that_is_told_of_has_a_handler() -> None:
 def test_a_partner_that_declined_is_not_told_and_the_authority_is() -> None:
     """Whoever says no knows it."""
     event = declined().model_copy(update={"side": "partner", "declined_by": CASCAIS})
-    assert [t.recipient_id for t in model.audience(event)] == [IRPIN]
+    assert [t.recipient_id for t in audience.told(event)] == [IRPIN]
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_who_acted_gets_receipts_only(event: Event) -> None:
     """Whoever of the told acted is told by a receipt or not at all; the others as ever."""
-    told = model.audience(event, DONORS)
+    told = audience.told(event, DONORS)
     for actor in {t.recipient_id for t in told}:
-        left = model.audience(event, DONORS, f"member:{actor}")
+        left = audience.told(event, DONORS, f"member:{actor}")
         assert [t for t in told if t.recipient_id != actor] == [
             t for t in left if t.recipient_id != actor
         ]
         assert all(t.message in RECEIPTS for t in left if t.recipient_id == actor)
-    assert model.audience(event, DONORS, "operator:office") == told
+    assert audience.told(event, DONORS, "operator:office") == told
 
 
 def test_acts_that_bind_give_receipts_and_others_do_not() -> None:
@@ -127,14 +126,14 @@ def test_acts_that_bind_give_receipts_and_others_do_not() -> None:
     for event in EVENTS:
         if event.type in expected:
             actor, receipt = expected[event.type]
-            told = model.audience(event, DONORS, f"member:{actor}")
+            told = audience.told(event, DONORS, f"member:{actor}")
             assert (actor in {t.recipient_id for t in told}) is receipt, event.type
 
 
 def test_a_founding_member_has_no_endorser_to_tell() -> None:
     """A party that does not exist is left out."""
     event = MemberAdmitted(member_id=CASCAIS, role="core", reason="founding")
-    assert [t.recipient_id for t in model.audience(event)] == [CASCAIS]
+    assert [t.recipient_id for t in audience.told(event)] == [CASCAIS]
 
 
 @pytest.mark.parametrize(("by", "other"), [(IRPIN, CASCAIS), (CASCAIS, IRPIN)])
@@ -143,7 +142,7 @@ def test_other_side_is_asked_to_confirm_a_partnership_and_the_declarer_gets_a_re
 ) -> None:
     """Whoever of the two declared it."""
     event = PartnershipDeclared(**OF_PARTNERSHIP, declared_by=by, statement="together")
-    told = {t.recipient_id: t.message for t in model.audience(event)}
+    told = {t.recipient_id: t.message for t in audience.told(event)}
     assert told == {other: "partnership-to-confirm", by: "partnership-declared"}
 
 

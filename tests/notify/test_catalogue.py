@@ -9,8 +9,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 from services.notify import wording
+from services.notify.audience import AUDIENCE, Party
 from services.notify.messages import CODES, MESSAGES, TO_DO, UNITS, WHY
-from services.notify.model import AUDIENCE, Party
 from services.notify.speech import HERE, speech
 from shared.events.facts import Money, Quantity
 from shared.translations import LANGUAGES

@@ -8,7 +8,7 @@ from email.policy import SMTP
 
 import pytest
 
-from services.notify import mail, model, wording
+from services.notify import audience, mail, wording
 from services.notify.messages import MESSAGES, OPERATIONS, WHY
 from services.notify.speech import speech
 from services.notify.wording import Letter
@@ -28,7 +28,7 @@ def letters(event: Event) -> list[Letter]:
             message=told.message,
             party=told.party,
         )
-        for told in model.audience(event, (CASCAIS,))
+        for told in audience.told(event, (CASCAIS,))
     ]
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify import preferences, repeating, unsubscribing
-from services.notify.model import AUDIENCE, MESSAGES, Notice
+from services.notify.audience import AUDIENCE, MESSAGES
+from services.notify.model import Notice
 from services.notify.preferences import Preferences, SetPreferences
 from services.notify.repeating import NotOver
 from services.notify.settings import NotifySettings

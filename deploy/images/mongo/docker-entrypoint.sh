@@ -24,7 +24,7 @@ if [ "$1" = mongod ]; then
     from_file MONGO_INITDB_ROOT_PASSWORD
     made=/data/db/.first-user-made
     if [ -n "$MONGO_INITDB_ROOT_USERNAME" ] && [ ! -e "$made" ]; then
-        "$STAND_IN/bin/python" "$STAND_IN/first_user.py" /data/db
+        "$STAND_IN/bin/python" -m deploy.images.mongo.first_user /data/db
         touch "$made"
     fi
     unset MONGO_INITDB_ROOT_USERNAME MONGO_INITDB_ROOT_PASSWORD

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mongod import server
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
+
+from deploy.images.mongo.mongod import server
 
 _USER_EXISTS = 51003
 _PORT = 27099

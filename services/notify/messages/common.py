@@ -1,6 +1,6 @@
 """What messages share: codes in words, units, why somebody is told."""
 
-from services.notify.model import Party
+from services.notify.audience import Party
 
 WHY: dict[Party, str] = {
     "authority": "You get this because this is your need.",

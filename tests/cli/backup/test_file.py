@@ -109,7 +109,7 @@ def test_damaged_backup_touches_nothing(backup: Path, tmp_path: Path) -> None:
     """A restore of one does not even ask where the stores are."""
 
     class Untouched(Places):
-        def store(self, service: str) -> Any:
+        def store(self, service: str, database: str = "") -> Any:
             raise AssertionError(f"the store of {service} was opened")
 
     spoilt = changed(backup, tmp_path / "spoilt.age", lambda d: d.__setitem__(-1, d[-1] ^ 1))
