@@ -51,7 +51,7 @@ SERVERS: dict[str, Listed] = {
         writable="/tmp /config /data",
         secrets="gateway.pem gateway.key",
         reads="/etc/caddy/Caddyfile /srv/documents/schemas /srv/documents/principles",
-        listens="8443",
+        listens="8443 2020",
         capabilities="NET_BIND_SERVICE",  # its program carries it and does not start without
     ),
     "members": _service("members", reads="/run/signing-keys"),
