@@ -16,6 +16,7 @@ from cli import (
     notices,
     pledges,
     preferences,
+    recover,
     rounds,
     webhooks,
 )
@@ -81,6 +82,7 @@ for name, commands in (
 ):
     app.add_typer(commands.app, name=name)
 app.command()(doctor)
+app.command()(recover.recover)
 app.add_typer(matches.app, name="match", hidden=True)  # what is done to one reads better so
 
 

@@ -75,7 +75,7 @@ class Consumer:
         self.started = False
         self._password = self._security.password
         self._broker = KafkaBroker(
-            self._bootstrap,
+            self._bootstrap.split(","),  # it would take a text for one address
             client_id=self._service,
             security=_security(self._security, self._password),
             allow_auto_create_topics=False,

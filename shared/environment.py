@@ -23,6 +23,9 @@ TOOLING = {
     "ALLIANCE_FUZZ_CASES": "tests: random requests to each service",
     "ALLIANCE_SENDING_KILLS": "tests: how often the sender is killed",
     "ALLIANCE_COMPOSE": "tests: those on containers run, too",
+    "ALLIANCE_PROVIDER": "tests: `testcontainers` for Kafka and MongoDB as containers",
+    "ALLIANCE_KAFKA_IMAGE": "tests: the image of that Kafka",
+    "ALLIANCE_MONGODB_IMAGE": "tests: the image of that MongoDB",
 }
 """What the tools read and a service inherits from the shell that started it; it reads none."""
 

@@ -164,7 +164,7 @@ class Producer:
                 if not await producer.client.force_metadata_update():
                     raise BrokerAway("it does not answer")
                 return len(await producer.partitions_for(topic))
-        except (KafkaError, TimeoutError, OSError) as error:
+        except (BrokerAway, KafkaError, TimeoutError, OSError) as error:
             await self._forget_old_password()
             raise BrokerAway(str(error) or "no answer") from error
 

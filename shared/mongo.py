@@ -45,6 +45,8 @@ Result = TypeVar("Result")
 
 _MAJORITY = WriteConcern(w="majority", j=True)
 _AUTHENTICATION_FAILED = 18
+_FAILED_ITSELF = frozenset({1, 14031})
+"""InternalError and OutOfDiskSpace: nothing that was asked is the cause."""
 
 
 class StoreAway(Exception):
@@ -58,12 +60,21 @@ class StoreBusy(StoreAway):
 
 def is_away(error: BaseException) -> bool:
     """Whether an error means the store is out of reach, rather than that it said no."""
-    return isinstance(error, StoreAway | ConnectionFailure | ExecutionTimeout) or _not_let_in(error)
+    return (
+        isinstance(error, StoreAway | ConnectionFailure | ExecutionTimeout)
+        or _not_let_in(error)
+        or _failed_itself(error)
+    )
 
 
 def _not_let_in(error: BaseException) -> bool:
     """Whether the server refused our password: it was changed, and ours is the old one."""
     return isinstance(error, OperationFailure) and error.code == _AUTHENTICATION_FAILED
+
+
+def _failed_itself(error: BaseException) -> bool:
+    """Whether the server could not do what it was asked because its disk is full or it broke."""
+    return isinstance(error, OperationFailure) and error.code in _FAILED_ITSELF
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +101,16 @@ class Store:
         self._patience = patience
         self._login = login
         self._password = read_secret(login.password_file) if login else ""
+        self.refuses = ""
+        """Why nothing may be written, where that is so."""
         self._client = self._connect(self._password)
 
     def _connect(self, password: str) -> "AsyncIOMotorClient[Document]":
-        who: dict[str, Any] = (
-            {"username": self._login.username, "password": password, "authSource": self._database}
-            if self._login
-            else {}
-        )
+        who: dict[str, Any] = {}
+        if self._login:
+            who = {"username": self._login.username, "password": password}
+            if "authsource=" not in self._uri.casefold():  # its users may be kept elsewhere
+                who["authSource"] = self._database
         return AsyncIOMotorClient(
             self._uri,
             serverSelectionTimeoutMS=int(self._patience * 1000),
@@ -190,6 +203,8 @@ class Store:
         pause = 0.002
         while True:
             outcome = "refused"
+            if self.refuses:
+                raise StoreAway(self.refuses)
             try:
                 result = await self._attempt(work)
                 outcome = "committed"

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pymongo.errors import ConnectionFailure
+from pymongo.errors import ConnectionFailure, OperationFailure
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry
 from shared.errors import InvalidInput, Refused
-from shared.mongo import StoreAway
+from shared.mongo import StoreAway, is_away
 from shared.translations import preferred, translate
 
 M = TypeVar("M", bound=Mapping[str, Any])
@@ -142,6 +142,10 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(ConnectionFailure)
     async def away(request: Request, error: Exception) -> Response:
         return await refused(request, StoreUnavailable())
+
+    @app.exception_handler(OperationFailure)
+    async def failed(request: Request, error: Exception) -> Response:
+        return await (away if is_away(error) else unforeseen)(request, error)
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:

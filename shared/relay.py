@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind
 from pymongo import UpdateOne
 
 from shared import crash, metrics, telemetry
-from shared.kafka import BrokerAway, Producer, Record
+from shared.kafka import BrokerAway, Producer, Reader, Record
 from shared.log import LOG, envelope
 from shared.mongo import Session, Store
 from shared.worker import LEASES, Lease, LeaseLost, Worker
@@ -29,6 +29,10 @@ BATCH = 500
 Document = dict[str, Any]
 
 
+class LogLost(Exception):
+    """The store has none of the events that its topic has."""
+
+
 class Relay:
     """The relay of one service; `worker` runs it."""
 
@@ -38,10 +42,12 @@ class Relay:
         service: str,
         producer: Producer,
         *,
+        reader: Reader | None = None,
         ttl: float = 5.0,
         poll: float = 0.25,
     ) -> None:
         self._store = store
+        self._reader = reader
         self._service = service
         self._topic = f"{service}.events"
         self._producer = producer
@@ -52,6 +58,22 @@ class Relay:
     async def _begin(self, lease: Lease) -> None:
         """Forget what an earlier turn held in memory; the store knows what is unpublished."""
         self._waiting = []
+        if self._reader is not None:
+            await self._must_not_be_lost(self._reader)
+
+    async def _must_not_be_lost(self, reader: Reader) -> None:
+        """A log is never begun anew: others have handled what stood at its positions. Raises
+        LogLost, and lets nothing be written to the store any more."""
+        counters = await self._store[LEASES].find_one({"_id": "relay"}) or {}
+        if counters.get("next", 0):
+            return
+        for partition in range(await self._producer.partitions(self._topic)):
+            if await reader.end(self._topic, partition):
+                self._store.refuses = (
+                    f"{self._topic} has events and the store none, so it is lost: stop "
+                    f"{self._service}, give the store an empty volume, alliance recover"
+                )
+                raise LogLost(self._store.refuses)
 
     async def step(self, lease: Lease) -> bool:
         """Publish one batch: what was sequenced and never acknowledged first, then what is new."""

@@ -72,10 +72,14 @@ class Service:
         self.producer = Producer(
             settings.kafka, client_id=f"{self.name}-relay", security=settings.security
         )
+        self.reader = Reader(
+            settings.kafka, client_id=f"{self.name}-letters", security=settings.security
+        )
         self.relay = Relay(
             self.store,
             self.name,
             self.producer,
+            reader=self.reader,
             ttl=settings.lease_seconds,
             poll=settings.poll_seconds,
         )
@@ -85,9 +89,6 @@ class Service:
             security=settings.security,
             max_request=MAX_LETTER,
             compression="gzip",
-        )
-        self.reader = Reader(
-            settings.kafka, client_id=f"{self.name}-letters", security=settings.security
         )
         self.inbox: Inbox | None = None
         self.consumer: Consumer | None = None

@@ -8,6 +8,7 @@ changed is printed; a second run changes nothing.
 import argparse
 import asyncio
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -159,8 +160,11 @@ def reload_certificates(broker: Broker, secrets: Path = SECRETS) -> Iterator[str
 def main() -> None:
     """Set it up and print what was changed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bootstrap", default="kafka:9092")
-    parser.add_argument("--replicas", type=int, default=1, help="Copies of each topic.")
+    told = os.environ.get
+    parser.add_argument("--bootstrap", default=told("ALLIANCE_KAFKA", "kafka:9092"))
+    parser.add_argument(
+        "--replicas", type=int, default=told("KAFKA_REPLICAS", "1"), help="Copies of each topic."
+    )
     parser.add_argument("--secrets", type=Path, default=SECRETS)
     parser.add_argument("--reload-certificates", action="store_true", help="Only that.")
     given = parser.parse_args()

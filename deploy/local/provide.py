@@ -7,6 +7,7 @@ always a process of ours, since a mail must be read back.
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import struct
 import time
@@ -29,7 +30,15 @@ from deploy.local.stack import CACHE, ROOT, Addresses, Stack
 from deploy.local.store import REPLICA_SET, NoStore, takes_writes
 
 KAFKA_VARIABLE, MONGODB_VARIABLE = "ALLIANCE_KAFKA", "ALLIANCE_MONGODB"
-KAFKA_IMAGE, MONGODB_IMAGE = "apache/kafka:4.1.1", "mongo:8.0"
+PROVIDER_VARIABLE = "ALLIANCE_PROVIDER"
+TESTCONTAINERS = "testcontainers"
+KAFKA_IMAGE_VARIABLE, MONGODB_IMAGE_VARIABLE = "ALLIANCE_KAFKA_IMAGE", "ALLIANCE_MONGODB_IMAGE"
+KAFKA_IMAGE, MONGODB_IMAGE = "apache/kafka:4.1.1", "mongo:8.0.15"
+_FIRST_START = """
+printf '%s' "$BROKER" > /tmp/broker.properties
+/opt/kafka/bin/kafka-storage.sh format --config /tmp/broker.properties --cluster-id "$CLUSTER" &&
+exec /opt/kafka/bin/kafka-run-class.sh kafka.Kafka /tmp/broker.properties
+"""
 _CONTAINER_START = 180.0  # seconds, images on the machine
 
 
@@ -37,7 +46,7 @@ class NotProvided(RuntimeError):
     """None of the three ways to have Kafka and MongoDB works; the message says why for each."""
 
 
-class _NoContainers(RuntimeError):
+class NoContainers(RuntimeError):
     """No Docker engine answers, or its containers do not start."""
 
 
@@ -47,6 +56,7 @@ def provided(
 ) -> Iterator[Addresses]:
     """Kafka with its topics, MongoDB and a mailbox for the block; what was started is stopped.
 
+    ALLIANCE_PROVIDER=testcontainers takes containers, whatever else there is.
     A stack that runs in `root` already is used and left running; its data stay in any case.
     Addresses that are given are used or refused, never replaced. Raises NotProvided, TopicWrong.
     """
@@ -55,7 +65,10 @@ def provided(
 
 
 def _provide(started: ExitStack, root: Path, progress: Progress, cache: Path) -> Addresses:
-    kafka, mongodb = os.environ.get(KAFKA_VARIABLE), os.environ.get(MONGODB_VARIABLE)
+    if os.environ.get(PROVIDER_VARIABLE) == TESTCONTAINERS:
+        kafka, mongodb = started.enter_context(contained(progress))
+        return _with_topics(replace(_mailbox(started, root), kafka=kafka, mongodb=mongodb))
+    kafka, mongodb = os.environ.get(KAFKA_VARIABLE, ""), os.environ.get(MONGODB_VARIABLE, "")
     if kafka and mongodb:
         progress(f"using {KAFKA_VARIABLE} and {MONGODB_VARIABLE} of the environment")
         return _with_topics(replace(_mailbox(started, root), kafka=kafka, mongodb=mongodb))
@@ -72,11 +85,10 @@ def _provide(started: ExitStack, root: Path, progress: Progress, cache: Path) ->
     except (NoJava, JarsMissing, NoStore, ProcessFailed) as error:
         reasons.append(f"the local stack: {error}")
     try:
-        addresses = _containers(started, root, progress)
-    except _NoContainers as error:
+        kafka, mongodb = started.enter_context(contained(progress))
+        return _with_topics(replace(_mailbox(started, root), kafka=kafka, mongodb=mongodb))
+    except NoContainers as error:
         reasons.append(f"testcontainers, where a Docker engine answers: {error}")
-    else:
-        return _with_topics(addresses)
     raise NotProvided(
         "no Kafka and MongoDB to work with; each of these would do:\n- " + "\n- ".join(reasons)
     )
@@ -105,39 +117,51 @@ def _mailbox(started: ExitStack, root: Path) -> Addresses:
     return Addresses("", "", "127.0.0.1", mailbox.port, mailbox.maildir)
 
 
-def _containers(started: ExitStack, root: Path, progress: Progress) -> Addresses:
-    """One broker and one MongoDB from their official images, with the local stack's settings."""
+@contextmanager
+def contained(progress: Progress = lambda line: None) -> Iterator[tuple[str, str]]:
+    """One broker and one MongoDB as containers of the configured images, with the local stack's
+    settings: their addresses. Raises NoContainers."""
+    with ExitStack() as started:
+        yield _containers(started, progress)
+
+
+def _containers(started: ExitStack, progress: Progress) -> tuple[str, str]:
     try:
         import docker  # type: ignore[import-untyped,unused-ignore]
+        from testcontainers.core.config import testcontainers_config
         from testcontainers.core.container import DockerContainer
     except ImportError as error:
-        raise _NoContainers(str(error)) from error
-    kafka, port = Kafka(root, root, free_port(), 9093), free_port()
+        raise NoContainers(str(error)) from error
+    testcontainers_config.ryuk_disabled = True  # its image is one more to be had; we stop ours
+    images = (
+        os.environ.get(KAFKA_IMAGE_VARIABLE) or KAFKA_IMAGE,
+        os.environ.get(MONGODB_IMAGE_VARIABLE) or MONGODB_IMAGE,
+    )
+    kafka, port = Kafka(ROOT, ROOT, free_port(), 9093), free_port()
     try:
         docker.from_env(timeout=5).ping()
-        broker = DockerContainer(KAFKA_IMAGE).with_envs(**broker_environment(kafka.bootstrap))
-        store = DockerContainer(MONGODB_IMAGE).with_command(
-            f"--replSet {REPLICA_SET} --bind_ip_all"
+        broker = DockerContainer(images[0]).with_env("BROKER", broker_settings(kafka.bootstrap))
+        broker.with_env("CLUSTER", base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("="))
+        broker.with_env("KAFKA_HEAP_OPTS", "-Xmx384m").with_kwargs(
+            entrypoint=["/bin/bash", "-c", _FIRST_START]
         )
-        progress(f"starting {KAFKA_IMAGE} and {MONGODB_IMAGE}")
+        store = DockerContainer(images[1]).with_command(f"--replSet {REPLICA_SET} --bind_ip_all")
+        progress(f"starting {images[0]} and {images[1]}")
         started.enter_context(broker.with_bind_ports(9092, kafka.port))
         started.enter_context(store.with_bind_ports(27017, port))
-        _until(kafka.ready, KAFKA_IMAGE)
-        _until(lambda: takes_writes(port, "127.0.0.1:27017"), MONGODB_IMAGE)
+        _until(kafka.ready, images[0])
+        _until(lambda: takes_writes(port, "127.0.0.1:27017"), images[1])
     except (docker.errors.DockerException, OSError, RuntimeError) as error:
-        raise _NoContainers(f"{type(error).__name__}: {error}") from error
-    uri = f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}&directConnection=true"
-    return replace(_mailbox(started, root), kafka=kafka.bootstrap, mongodb=uri)
+        raise NoContainers(f"{type(error).__name__}: {error}") from error
+    return kafka.bootstrap, f"mongodb://127.0.0.1:{port}/?directConnection=true"
 
 
-def broker_environment(advertised: str) -> dict[str, str]:
-    """The broker's settings as Kafka's official image takes them: `log.dirs` is KAFKA_LOG_DIRS."""
+def broker_settings(advertised: str) -> str:
+    """The broker's settings in a container: the local stack's, on all its addresses."""
     text = SETTINGS.format(
         port=9092, controller_port=9093, advertised=advertised, data="/tmp/kafka"
     )
-    text = text.replace("CLIENT://127.0.0.1:9092,", "CLIENT://0.0.0.0:9092,")
-    settings = dict(line.split("=", 1) for line in text.splitlines() if not line.startswith("#"))
-    return {f"KAFKA_{name.replace('.', '_').upper()}": value for name, value in settings.items()}
+    return text.replace("CLIENT://127.0.0.1:9092,", "CLIENT://0.0.0.0:9092,")
 
 
 def _until(check: Callable[[], bool], what: str) -> None:

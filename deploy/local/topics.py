@@ -21,6 +21,9 @@ from aiokafka.errors import (
 )
 
 TABLE = Path(__file__).parent.parent / "kafka" / "topics.toml"
+REPLICATED = {"min.insync.replicas": "2", "unclean.leader.election.enable": "false"}
+"""What a topic of three replicas is given beside the table's settings: a managed broker's own
+defaults may be others."""
 
 
 class TopicWrong(RuntimeError):
@@ -63,10 +66,13 @@ async def apply(
 ) -> list[str]:
     """Create the topics that are missing and return their names; may be run again at any time.
 
-    `options` are aiokafka's, such as `Security.options()`.
+    With three replicas or more, two of them must have what is acknowledged, and none that lacks
+    some of it may lead. `options` are aiokafka's, such as `Security.options()`.
     Raises TopicWrong when one that exists differs, KafkaError when the broker refuses one.
     """
     wanted = table() if wanted is None else wanted
+    if replicas >= 3:
+        wanted = [Topic(t.name, t.partitions, {**t.settings, **REPLICATED}) for t in wanted]
     async with _admin(bootstrap, options) as admin:
         present = set(await admin.list_topics())
         missing = [topic for topic in wanted if topic.name not in present]
@@ -74,7 +80,7 @@ async def apply(
         existing = [topic for topic in wanted if topic.name not in created]
         for patience in range(20):  # one that was just made is not known everywhere at once
             try:
-                await _check(admin, existing)
+                await _check(admin, existing, replicas)
                 break
             except UnknownTopicOrPartitionError:
                 if patience == 19:
@@ -101,17 +107,19 @@ async def _create(admin: AIOKafkaAdminClient, missing: list[Topic], replicas: in
     return created
 
 
-async def _check(admin: AIOKafkaAdminClient, existing: list[Topic]) -> None:
+async def _check(admin: AIOKafkaAdminClient, existing: list[Topic], replicas: int) -> None:
     if not existing:
         return
     partitions = {
-        found["topic"]: len(found["partitions"])
+        found["topic"]: found["partitions"]
         for found in await admin.describe_topics([topic.name for topic in existing])
     }
     settings = await _settings(admin, existing)
     for topic in existing:
-        if (count := partitions[topic.name]) != topic.partitions:
+        if (count := len(partitions[topic.name])) != topic.partitions:
             raise TopicWrong(topic.name, "partitions", count, topic.partitions)
+        if (copies := min(len(p["replicas"]) for p in partitions[topic.name])) < replicas:
+            raise TopicWrong(topic.name, "replicas", copies, replicas)
         for setting, value in topic.settings.items():
             if (found := settings[topic.name].get(setting)) != value:
                 raise TopicWrong(topic.name, setting, found, value)

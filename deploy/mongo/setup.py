@@ -5,6 +5,7 @@ account in that database is removed. A password that was changed by `deploy/init
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -37,26 +38,43 @@ def set_up(service: str, hosts: Sequence[str], secrets: Path = SECRETS) -> list[
     Raises NotSetUp after PATIENCE seconds, or where no password of the root user is right.
     """
     deadline = time.monotonic() + PATIENCE
-    client = _as_root(service, hosts[0], secrets, deadline)
+    host, client = _writable(service, hosts, secrets, deadline, maybe_new=True)
     with client:
-        changed = list(_replica_set(client, hosts, deadline))
-        changed += _root_password(client, service, hosts[0], secrets)
-        changed += _user(client, service, hosts[0], password(f"mongo-{service}", secrets))
+        changed = list(_replica_set(client, hosts))
+    host, client = _writable(service, hosts, secrets, deadline)
+    with client:
+        changed += _root_password(client, service, host, secrets)
+        changed += _user(client, service, host, password(f"mongo-{service}", secrets))
     return changed
 
 
-def _as_root(service: str, host: str, secrets: Path, deadline: float) -> Client:
-    said: object = ""
+def _writable(
+    service: str,
+    hosts: Sequence[str],
+    secrets: Path,
+    deadline: float,
+    maybe_new: bool = False,
+) -> tuple[str, Client]:
+    """The member that takes writes, and a connection to it as root; with `maybe_new`, the first
+    host where it is in no replica set yet."""
+    said: dict[str, object] = {}
     while time.monotonic() < deadline:
-        try:
-            for tried in passwords(f"mongo-{service}-root", secrets):
-                if (client := _signed_in(host, ROOT, tried, "admin")) is not None:
-                    return client
-            said = "no password of the root user is right"
-        except PyMongoError as error:
-            said = error
+        for host in hosts:
+            said[host] = "no password of the root user is right"
+            try:
+                for tried in passwords(f"mongo-{service}-root", secrets):
+                    if (client := _signed_in(host, ROOT, tried, "admin")) is None:
+                        continue
+                    hello = client.admin.command("hello")
+                    new = maybe_new and host == hosts[0] and "setName" not in hello
+                    if hello["isWritablePrimary"] or new:
+                        return host, client
+                    client.close()
+                    said[host] = "it is not the primary of its replica set"
+            except PyMongoError as error:
+                said[host] = error
         time.sleep(0.5)  # at its first start the store opens before its root user is there
-    raise NotSetUp(f"{host}: {said}")
+    raise NotSetUp("; ".join(f"{host}: {why}" for host, why in said.items()))
 
 
 def _signed_in(host: str, user: str, secret: str, source: str) -> Client | None:
@@ -82,7 +100,7 @@ def _signed_in(host: str, user: str, secret: str, source: str) -> Client | None:
         raise
 
 
-def _replica_set(client: Client, hosts: Sequence[str], deadline: float) -> Iterator[str]:
+def _replica_set(client: Client, hosts: Sequence[str]) -> Iterator[str]:
     said = client.admin.command("hello")
     members = [{"_id": number, "host": host} for number, host in enumerate(hosts)]
     if "setName" not in said:
@@ -97,10 +115,6 @@ def _replica_set(client: Client, hosts: Sequence[str], deadline: float) -> Itera
                 config["version"] += 1
                 client.admin.command("replSetReconfig", config)
                 yield f"{host} joined the replica set"
-    while not client.admin.command("hello")["isWritablePrimary"]:
-        if time.monotonic() > deadline:
-            raise NotSetUp(f"{hosts[0]} did not become the primary of its replica set")
-        time.sleep(0.2)
 
 
 def _configuration(client: Client) -> dict[str, Any] | None:
@@ -160,7 +174,11 @@ def main() -> None:
     """Set up one store and print what was changed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("service", help="Whose store, which is its user and its database, too.")
-    parser.add_argument("--hosts", help="Members, host:port with commas between.")
+    parser.add_argument(
+        "--hosts",
+        default=os.environ.get("STORE_MEMBERS"),
+        help="Members, host:port with commas between.",
+    )
     parser.add_argument("--secrets", type=Path, default=SECRETS)
     given = parser.parse_args()
     hosts = (given.hosts or f"{given.service}-db:27017").split(",")

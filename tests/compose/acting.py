@@ -1,5 +1,6 @@
 """Who acts on a deployment as anybody outside does: through the gateway, by client credentials."""
 
+import time
 from collections.abc import Sequence
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -25,7 +26,7 @@ class Tokens:
         self._deployment = deployment
         self._http = deployment.http()
         self._credentials: dict[str, tuple[str, str]] = {}
-        self._tokens: dict[str, str] = {}
+        self._tokens: dict[str, tuple[str, float]] = {}
 
     def operator(self) -> dict[str, str]:
         """The header by which a request is the operator's."""
@@ -47,14 +48,17 @@ class Tokens:
         return self._header(member_id, self._credentials[member_id])
 
     def _header(self, who: str, credentials: tuple[str, str]) -> dict[str, str]:
-        if who not in self._tokens:
+        token, until = self._tokens.get(who, ("", 0.0))
+        if time.monotonic() > until:
             answer = self._http.post(
                 f"{self._deployment.url}/api/members/oauth/token",
                 data={"grant_type": "client_credentials"},
                 auth=credentials,
             )
-            self._tokens[who] = answer.raise_for_status().json()["access_token"]
-        return {"Authorization": f"Bearer {self._tokens[who]}"}
+            given = answer.raise_for_status().json()
+            token, until = given["access_token"], time.monotonic() + given["expires_in"] / 2
+            self._tokens[who] = token, until
+        return {"Authorization": f"Bearer {token}"}
 
 
 class Inbox:

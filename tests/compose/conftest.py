@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.compose.acting import Tokens
-from tests.compose.deployment import ROOT, VERSION, Deployment
+from tests.compose.deployment import NETS, ROOT, VERSION, Deployment
 from tests.compose.story import Played, play
 
 if os.environ.get("ALLIANCE_COMPOSE") != "1":
@@ -30,7 +30,7 @@ def deployed(overlays: Sequence[str] = (), commit: str = "") -> Iterator[Deploym
     ALLIANCE_COMPOSE_KEEP=1 leaves it, to look at.
     """
     root = Path(tempfile.mkdtemp(prefix="alliance-compose-"))
-    made = Deployment(root, overlays)
+    made = Deployment(root, [*overlays, *([NETS] if commit else [])])
     made.prepare(commit)
     try:
         yield made

@@ -12,6 +12,7 @@ from ssl import SSLContext, create_default_context
 from typing import Any
 
 import httpx
+import yaml
 
 from deploy.local.ports import free_port
 from deploy.local.system import SERVICES
@@ -19,6 +20,7 @@ from deploy.local.system import SERVICES
 ROOT = Path(__file__).parents[2]
 OFFICIAL = "apache/kafka:4.1.1"
 STAND_INS = "deploy/compose.stand-ins.yml"
+NETS = "networks-of-today.yml"
 COLD_START = 120.0
 """Seconds in which everything is healthy, its images on the machine."""
 
@@ -45,12 +47,17 @@ class Deployment:
         self.mail_url = f"http://127.0.0.1:{self.mail_port}"
         self.ca_file = root / "deploy" / "secrets" / "ca.pem"
         self.official = _has_image(OFFICIAL)
-        files = ["docker-compose.yml", *([] if self.official else [STAND_INS]), *overlays]
+        files = ["docker-compose.yml", *overlays]
+        if not self.official:
+            of_overlays = (name.replace(".yml", ".stand-ins.yml") for name in overlays)
+            files += [STAND_INS, *(name for name in of_overlays if (ROOT / name).is_file())]
+        self._net = f"10.{random.randrange(84, 250)}"
         self._settings = {
             "ALLIANCE_HTTPS_PORT": str(self.https_port),
             "ALLIANCE_MAIL_PORT": str(self.mail_port),
             "ALLIANCE_URL": self.url,
-            "ALLIANCE_WEB_NET": f"10.{random.randrange(84, 250)}.{random.randrange(256)}",
+            "ALLIANCE_NET": self._net,
+            "ALLIANCE_WEB_NET": f"{self._net}.0",  # what ALLIANCE_NET's was once
             "COMPOSE_FILE": ":".join(files),
             "COMPOSE_PROJECT_NAME": self.project,
             "ALLIANCE_VERSION": VERSION,
@@ -59,6 +66,8 @@ class Deployment:
     def prepare(self, commit: str = "") -> None:
         """What an operator does before the first start: a checkout, .env, deploy/init."""
         self.check_out(commit)
+        if commit:  # a network whose addresses change can't be changed while it is used
+            (self.root / NETS).write_text(networks_of_today(self._net))
         shutil.copy(self.root / ".env.example", self.root / ".env")
         self.set(self._settings)
         subprocess.run([self.root / "deploy" / "init"], check=True, capture_output=True)
@@ -202,6 +211,17 @@ class Deployment:
         if found := docker("ps", "-aq", "--filter", label).split():
             docker("rm", "-f", "-v", *found)
         self.compose("--profile", "*", "down", "-v", "--remove-orphans", "-t", "5", check=False)
+
+
+def networks_of_today(begin: str) -> str:
+    """An overlay that gives an earlier commit's networks the addresses of this checkout's."""
+    networks = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["networks"]
+    lines = [
+        f"  {name}: {{ipam: !override {{config: [{{subnet: {begin}.{number}.0/24}}]}}}}"
+        for number, name in enumerate(networks)
+        if name != "web"
+    ]
+    return "\n".join(["networks:", *lines, ""])
 
 
 def environment() -> dict[str, str]:

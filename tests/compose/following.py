@@ -11,7 +11,7 @@ from shared.events import read_record
 from tests.compose.deployment import CommandFailed, Deployment, docker, environment
 
 READER = """
-import asyncio, base64, json, sys
+import asyncio, base64, json, os
 from pathlib import Path
 from aiokafka import AIOKafkaConsumer
 from aiokafka.helpers import create_ssl_context
@@ -22,7 +22,8 @@ def text(given):
 async def main():
     consumer = AIOKafkaConsumer(
         *(f"{owner}.events" for owner in ("members", "projects", "matching", "notify")),
-        bootstrap_servers="kafka:9092", auto_offset_reset="earliest", enable_auto_commit=False,
+        bootstrap_servers=os.environ["ALLIANCE_KAFKA"],
+        auto_offset_reset="earliest", enable_auto_commit=False,
         security_protocol="SASL_SSL", sasl_mechanism="SCRAM-SHA-512", sasl_plain_username="auditor",
         sasl_plain_password=Path("/run/secrets/kafka-auditor.password").read_text().strip(),
         ssl_context=create_ssl_context(cafile="/run/secrets/ca.pem"))

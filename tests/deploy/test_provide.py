@@ -9,7 +9,7 @@ from deploy.local.provide import (
     KAFKA_VARIABLE,
     MONGODB_VARIABLE,
     NotProvided,
-    broker_environment,
+    broker_settings,
     provided,
 )
 from deploy.local.stack import Stack
@@ -88,8 +88,8 @@ def test_error_names_all_three_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_container_has_the_local_stacks_settings() -> None:
-    """Kafka's image takes the same settings by environment, but listens on all its addresses."""
-    settings = broker_environment("127.0.0.1:29092")
-    assert settings["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
-    assert settings["KAFKA_LISTENERS"] == "CLIENT://0.0.0.0:9092,CONTROLLER://127.0.0.1:9093"
-    assert settings["KAFKA_ADVERTISED_LISTENERS"] == "CLIENT://127.0.0.1:29092"
+    """A container's Kafka has the same settings, but listens on all its addresses."""
+    settings = broker_settings("127.0.0.1:29092").splitlines()
+    assert "auto.create.topics.enable=false" in settings
+    assert "listeners=CLIENT://0.0.0.0:9092,CONTROLLER://127.0.0.1:9093" in settings
+    assert "advertised.listeners=CLIENT://127.0.0.1:29092" in settings

@@ -8,6 +8,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Query
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, ConfigDict
+from pymongo.errors import OperationFailure
 
 from shared.auth import Issuer, Tokens
 from shared.errors import InvalidInput, NotFound, VersionConflict
@@ -51,6 +52,9 @@ def an_app(tokens: Tokens) -> FastAPI:
             "conflict": VersionConflict("need", "N1", current=3, given=[2]),
             "field": InvalidInput("/lines/0/amount", "is more than is left", "600", "500"),
             "away": StoreAway("mongodb.internal:27017"),
+            "full": OperationFailure("/data/db: no space left", 14031),
+            "broken": OperationFailure("internal server error", 1),
+            "asked-wrongly": OperationFailure("unknown operator: $swordfish", 2),
             "unforeseen": RuntimeError("the password is swordfish"),
         }[what]
 
@@ -249,6 +253,13 @@ def test_store_away_is_503_with_when_to_try_again(client: TestClient) -> None:
     answer = problem(response, 503, "store-unavailable")
     assert response.headers["retry-after"] == "2"
     assert "mongodb.internal" not in str(answer)
+
+
+def test_a_store_that_fails_by_itself_is_503_and_what_it_refuses_500(client: TestClient) -> None:
+    """A full disk or an error inside of the store passes; a query it does not take is ours."""
+    for what in ("full", "broken"):
+        assert "data" not in str(problem(client.get(f"/raises/{what}"), 503, "store-unavailable"))
+    assert "sword" not in str(problem(client.get("/raises/asked-wrongly"), 500, "unforeseen"))
 
 
 def test_what_nobody_foresaw_says_nothing_of_the_inside(client: TestClient) -> None:

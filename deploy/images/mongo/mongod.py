@@ -1,7 +1,8 @@
 """`mongod`'s flags, for SecantusDB: what this deployment gives to it, and nothing else.
 
-As `mongod` does, it refuses a key file that others may read; it needs none itself, since it is
-alone. Flags that it has no use for are named on standard error and ignored.
+As `mongod` does, it refuses a key file that others may read (it needs none itself, since it is
+alone), and it ends when its storage engine has given up: on a full disk, or a failing one. Flags
+that it has no use for are named on standard error and ignored.
 """
 
 import argparse
@@ -17,6 +18,8 @@ from deploy.local.secantus import LIFETIME_VARIABLE, Server
 
 _LIFETIME = "transactionLifetimeLimitSeconds="
 _OPEN = 0o077
+_ENDED_ABRUPTLY = 14
+"""`mongod`'s status when it ends itself."""
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
@@ -60,6 +63,15 @@ def server(dbpath: Path, host: str, port: int, auth: bool, cache: float, name: s
     )
 
 
+def panicked(running: Any) -> str:
+    """What WiredTiger says when it does nothing any more until the process is started again."""
+    try:
+        running.storage._conn.open_session().close()
+    except Exception as error:
+        return str(error) if "WT_PANIC" in str(error) else ""
+    return ""
+
+
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     given = arguments(sys.argv[1:])
@@ -85,7 +97,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, end)
     running.start()
     print(f"mongod: SecantusDB serves {given.dbpath} on port {given.port}", file=sys.stderr)
-    asked_to_end.wait()
+    while not asked_to_end.wait(1.0):
+        if problem := panicked(running):
+            print(f"mongod: {problem}; the process must exit and restart", file=sys.stderr)
+            os._exit(_ENDED_ABRUPTLY)
     running.stop()
 
 
