@@ -73,7 +73,7 @@ def kill_one(deployment: Deployment, service: str, chance: random.Random) -> str
     return str(one["Name"]).removeprefix(f"/{deployment.project}-")
 
 
-def at_rest(deployment: Deployment, timeout: float = 150.0) -> Bus:
+def at_rest(deployment: Deployment, timeout: float = 300.0) -> Bus:
     """The bus, once nothing new has come for some seconds and no notice waits to be sent.
 
     Raises TimeoutError.

@@ -59,7 +59,7 @@ async def scaled(deployment: Deployment, played: Played) -> Scaled:
             asking.fault()
             killed.append(await asyncio.to_thread(kill_one, deployment, service, chance))
         await asyncio.sleep(3)
-        await asking.stop(120)
+        await asking.stop(240)
     finally:
         await clients.close()
     began = time.monotonic()
