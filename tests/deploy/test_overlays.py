@@ -77,6 +77,7 @@ def test_a_store_has_three_members(service: str) -> None:
     parsed = pymongo.uri_parser.parse_uri(safe_uri(uri))
     assert parsed["nodelist"] == [(h.split(":")[0], 27017) for h in hosts]
     assert parsed["options"] == {"replicaSet": "alliance"}
+    assert found["ops"]["environment"]["ALLIANCE_MONGODB"].format(service=service) == uri
     told = found[f"{service}-db-setup"]["environment"]["STORE_MEMBERS"]
     assert told.split(",") == hosts
     stores = [found[h.split(":")[0]] for h in hosts]
