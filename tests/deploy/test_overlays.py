@@ -32,7 +32,7 @@ def merged(*overlays: str) -> dict[str, Any]:
         pytest.skip("no docker here")
     files = [part for name in ("docker-compose.yml", *overlays) for part in ("-f", name)]
     done = subprocess.run(
-        ["docker", "compose", *files, "config", "--format", "json"],
+        ["docker", "compose", *files, "--profile", "*", "config", "--format", "json"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
         capture_output=True,
