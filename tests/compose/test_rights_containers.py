@@ -19,6 +19,13 @@ THE_ENGINES = re.compile(r"/(proc|sys|dev)(/.*)?")
 """What the engine mounts in every container; /proc/sys and /sys are read-only there."""
 NOT_SECRET = {"ca.pem", "gateway.pem", "kafka-cluster-id", "operator.id"}
 NET_BIND_SERVICE = 10
+TRY_ALL = """
+for d in / /*/ /*/*/; do
+    case $d in /proc/* | /sys/* | /dev/*) continue ;; esac
+    (: > "$d.tried") && rm "$d.tried" && echo "$d"
+done
+exit 0
+"""
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +65,8 @@ def test_every_container_of_the_deployment_is_listed(
 
 
 def test_the_engine_gives_nothing_else(containers: dict[str, Any]) -> None:
-    """No capability, device, group or namespace of the host; a read-only file system; limits of
-    memory, processors, processes and logs; started again and looked after as it should be."""
+    """No capability, device, group or namespace of the host; a file system that is read-only;
+    limits of memory, processors, processes and logs; started again and looked after as listed."""
     for name, container in containers.items():
         listed, given = LISTED[name], container["HostConfig"]
         assert given["ReadonlyRootfs"], name
@@ -79,7 +86,7 @@ def test_the_engine_gives_nothing_else(containers: dict[str, Any]) -> None:
         assert given["PidsLimit"] > 0, name
         assert given["LogConfig"]["Type"] == "json-file", name
         assert {"max-size", "max-file"} <= given["LogConfig"]["Config"].keys(), name
-        assert given["RestartPolicy"]["Name"] == RESTART[listed.kind], name
+        assert (given["RestartPolicy"]["Name"] or "no") == RESTART[listed.kind], name
         if listed.kind == "server":
             assert container["Config"]["Healthcheck"]["Test"][0] == "CMD", name
             assert container["State"]["Health"]["Status"] == "healthy", name
@@ -136,19 +143,17 @@ def test_nothing_else_can_be_written(running: dict[str, Any]) -> None:
         rows = [row.split() for row in (first / "mountinfo").read_text().splitlines()]
         written = {row[4] for row in rows if "rw" in row[5].split(",")}
         assert {path for path in written if not THE_ENGINES.fullmatch(path)} == writable, name
-        try_all = 'for d in / /*/ /*/*/; do [ -d "$d" ] && { : > "$d.tried"; echo "$d"; }; done'
         done = subprocess.run(
-            ["docker", "exec", "-u", "0", container["Id"], "sh", "-c", try_all],
+            ["docker", "exec", "-u", "0", container["Id"], "sh", "-c", TRY_ALL],
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
         refused = re.findall(r"(/\S*)\.tried: Read-only file system", done.stderr)
-        wrote = {d.rstrip("/") for d in done.stdout.split()} - {d.rstrip("/") for d in refused}
-        ours = {d for d in wrote if not THE_ENGINES.fullmatch(d)}
-        assert all(any(f"{d}/".startswith(f"{w}/") for w in writable) for d in ours), (name, ours)
-        assert "/" in refused, (name, done.stderr[:500])
+        wrote = [d for d in done.stdout.split() if not d.startswith(tuple(writable))]
+        assert not wrote, name
+        assert {"/", "/etc/", "/usr/bin/", "/run/"} <= set(refused), (name, done.stderr[:500])
         tried += len(refused)
     print(f"{tried} directories")
 

@@ -61,12 +61,8 @@ def somebody_outside() -> Iterator[tuple[str, int]]:
         ip("-n", name, "link", "set", "eth0", "up")
         ip("-n", name, "route", "add", "default", "via", near)
         serve = [sys.executable, "-m", "http.server", "--bind", far, "8080"]
-        server = subprocess.Popen(
-            ["ip", "netns", "exec", name, *serve],
-            cwd="/",
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        server = subprocess.Popen(["ip", "netns", "exec", name, *serve], cwd="/", **quiet)
         try:
             wait_for(far, 8080)
             yield far, 8080

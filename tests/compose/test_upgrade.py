@@ -93,11 +93,12 @@ def replaced(made: Deployment, commit: str, version: str, order: tuple[str, ...]
     """Go over to a version as the runbook says; the seconds it took."""
     began = time.monotonic()
     made.check_out(commit)
+    made.set({"ALLIANCE_VERSION": version})
     if commit:
         names_stand_ins(made)
     else:
         subprocess.run([made.root / "deploy" / "init", "--complete"], check=True)
-    made.set({"ALLIANCE_VERSION": version})
+        made.run("kafka-setup")
     for service in order:
         started(made, "--no-deps", service)
     started(made)

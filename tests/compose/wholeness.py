@@ -24,11 +24,11 @@ def healthy(deployment: Deployment, seconds: float = 240.0) -> float:
     began = time.monotonic()
 
     def well() -> bool:
-        states = [container["State"] for container in deployment.inspect()]
         return all(
-            state["Status"] == "running" and state["Health"]["Status"] == "healthy"
-            for state in states
-            if "Health" in state
+            container["State"]["Status"] == "running"
+            and container["State"]["Health"]["Status"] == "healthy"
+            for container in deployment.inspect()
+            if container["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
         )
 
     until(well, seconds, "every container is healthy", pause=1.0)

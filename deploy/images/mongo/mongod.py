@@ -1,7 +1,8 @@
 """`mongod`'s flags, for SecantusDB: what this deployment gives to it, and nothing else.
 
 As `mongod` does, it refuses a key file that others may read (it needs none itself, since it is
-alone), and it ends when its storage engine has given up: on a full disk, or a failing one. Flags that it has no use for are named on standard error and ignored.
+alone), and it ends when its storage engine has given up: on a full disk, or a failing one. Flags
+that it has no use for are named on standard error and ignored.
 """
 
 import argparse
