@@ -71,10 +71,7 @@ class Contained(Stack):
         try:
             there = set(await admin.list_topics()) & {t.name for t in topics.table()}
             if there:
-                await admin.delete_topics(sorted(there))
-            groups = {name for name, _ in await admin.list_consumer_groups()} & set(SERVICES)
-            if groups:
-                await admin.delete_consumer_groups(sorted(groups))
+                await admin.delete_topics(sorted(there))  # and with them what groups committed
         finally:
             await admin.close()
         await topics.apply(self.addresses.kafka)
