@@ -60,9 +60,11 @@ async def examine(session: Session) -> list[Finding]:
     """Everything that can be looked at. Raises CannotAsk where nothing answers at all."""
     doors = sorted({_door(session.url(service)) for service in NAMES}, key=str)
     found: list[Finding] = []
+    trusted = True
     for door in doors:
-        found += await _certificate(door)
-    trusted = all(f.state == "well" for f in found)
+        findings, good = await _certificate(door)
+        found += findings
+        trusted = trusted and good
     async with httpx.AsyncClient(
         timeout=PATIENCE, verify=trusted, auth=session.auth if trusted else None
     ) as http:
@@ -162,16 +164,19 @@ class Examination:
         return found
 
 
-async def _certificate(door: httpx.URL) -> list[Finding]:
+async def _certificate(door: httpx.URL) -> tuple[list[Finding], bool]:
+    """What is found, and whether a token may be shown there."""
     if door.scheme != "https":
-        return []
+        return [], True
     about = f"{door.host}:{door.port or 443}"
     try:
         found = await asyncio.to_thread(certificate.shown, door.host, door.port or 443)
     except OSError as error:
         do = "look whether the gateway runs, and whether its port is reached from here"
-        return [judge.to_do(about, "certificate", f"none is shown: {error}", do, "certificate")]
-    return [judge.of_certificate(about, found, _now())]
+        none = f"none is shown: {error}"
+        return [judge.to_do(about, "certificate", none, do, "certificate")], False
+    good = found.refused is None and found.days_left(_now()) >= 0
+    return [judge.of_certificate(about, found, _now())], good
 
 
 def _door(url: str) -> httpx.URL:

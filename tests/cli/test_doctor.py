@@ -207,7 +207,7 @@ def test_a_clock_that_is_off_is_found(gateway: Gateway, run: Run, ahead: int) ->
 def test_a_certificate_about_to_expire_is_found(
     days: float, said: str, do: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
-    """Three weeks before; once it has ended, what needs no token is still looked at."""
+    """Three weeks before, and all else is looked at; once it has ended, what needs no token."""
     whole, public = certificate(tmp_path, NOW + timedelta(days=days))
     monkeypatch.setenv("SSL_CERT_FILE", str(public))
     with serving(whole) as gateway:
@@ -219,6 +219,7 @@ def test_a_certificate_about_to_expire_is_found(
     assert do in finding["do"]
     assert finding["see"] == "docs/runbook.md#certificate"
     assert sum(f["check"] == "ready" for f in found["findings"]) == 4
+    assert bool(gateway.tokens) == (days > 0)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "elsewhere.example.org"])

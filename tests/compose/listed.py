@@ -47,11 +47,11 @@ SERVERS: dict[str, Listed] = {
     # Caddy's files of the volume are root's; it is root without root's capabilities.
     "gateway": Listed(
         user=0,
-        networks="edge web",
+        networks="edge web watch",
         writable="/tmp /config /data",
         secrets="gateway.pem gateway.key",
         reads="/etc/caddy/Caddyfile /srv/documents/schemas /srv/documents/principles",
-        listens="8443",
+        listens="8443 2020",
         capabilities="NET_BIND_SERVICE",  # its program carries it and does not start without
     ),
     "members": _service("members", reads="/run/signing-keys"),
@@ -82,7 +82,10 @@ SERVERS: dict[str, Listed] = {
 
 JOBS: dict[str, Listed] = {
     "kafka-setup": Listed(
-        user=10001, networks="bus", secrets=f"ca.pem {KAFKA_PASSWORDS}", kind="job"
+        user=10001,
+        networks="bus",
+        secrets=f"ca.pem kafka-admin.previous {KAFKA_PASSWORDS}",
+        kind="job",
     ),
     "members-operator": Listed(
         user=10001,
@@ -94,7 +97,8 @@ JOBS: dict[str, Listed] = {
         f"{service}-db-setup": Listed(
             user=10001,
             networks=f"store-{service}",
-            secrets=f"mongo-{service}.password mongo-{service}-root.password",
+            secrets=f"mongo-{service}.password mongo-{service}-root.password "
+            f"mongo-{service}-root.previous",
             kind="job",
         )
         for service in SERVICES
@@ -107,6 +111,7 @@ OPS = Listed(
     secrets="ca.pem operator.id operator.secret kafka-admin.password kafka-auditor.password "
     "mongo-members-root.password mongo-projects-root.password mongo-matching-root.password "
     "mongo-notify-root.password",
+    writable="/tmp /backups",
     kind="by hand",
 )
 

@@ -1,10 +1,9 @@
 """Faults of disks and of memory, made on a running deployment, and what the engine says of them."""
 
 import subprocess
-import time
 from pathlib import Path
 
-from tests.compose.deployment import Deployment, docker
+from tests.compose.deployment import Deployment
 
 DISKS = """
 services:
@@ -49,12 +48,14 @@ def kill(deployment: Deployment, service: str) -> None:
         subprocess.run(["kill", "-9", str(pid)], check=True)
 
 
-def exhaust(deployment: Deployment, service: str) -> None:
-    """A second process of the container takes all memory; the kernel ends the main one."""
+def exhaust(deployment: Deployment, service: str) -> int:
+    """A second process takes all memory, the kernel ends the main one: its process id."""
     (container,) = deployment.inspect(service)
-    Path(f"/proc/{container['State']['Pid']}/oom_score_adj").write_text("1000")
+    pid = int(container["State"]["Pid"])
+    Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
     take = ["docker", "exec", container["Id"], "sh", "-c", "tail -n 1 /dev/zero"]
     subprocess.run(take, check=False, capture_output=True, timeout=120)
+    return pid
 
 
 def starts(deployment: Deployment) -> dict[str, int]:
@@ -65,11 +66,10 @@ def starts(deployment: Deployment) -> dict[str, int]:
     }
 
 
-def out_of_memory(deployment: Deployment, service: str, since: float) -> bool:
-    """Whether the engine was told by the kernel that this container had no memory left."""
-    (container,) = deployment.containers(service)
-    asked = ("--since", f"{since:.3f}", "--until", f"{time.time():.3f}", "--filter", "event=oom")
-    return bool(docker("events", *asked, "--filter", f"container={container}").strip())
+def out_of_memory(pid: int) -> bool:
+    """Whether the kernel says that it ended this process since its cgroup had no memory left."""
+    said = subprocess.run(["dmesg"], check=True, capture_output=True, text=True).stdout
+    return f"Memory cgroup out of memory: Killed process {pid} " in said
 
 
 def ends(deployment: Deployment, service: str) -> str:

@@ -118,12 +118,12 @@ def test_each_part_runsout_of_memory(spoilt: Deployment, work: Work) -> None:
 
 
 def _killed(deployment: Deployment, name: str) -> float:
-    before, since = starts(deployment), time.time()
-    exhaust(deployment, name)
+    before = starts(deployment)
+    pid = exhaust(deployment, name)
     seconds = until(lambda: starts(deployment)[name] != before[name], 60, f"{name} is restarted")
     after = starts(deployment)
     assert [each for each in after if after[each] != before[each]] == [name]
-    assert out_of_memory(deployment, name, since), f"{name} ended for another reason"
+    assert out_of_memory(pid), f"{name} ended for another reason"
     return seconds
 
 

@@ -70,7 +70,9 @@ def expected(identity: str, operation: str, name: str) -> bool:
     if operation == "idempotence":
         rights = (AclOperation.WRITE, ResourceType.TOPIC)
         return any(r.identity == identity and (r.operation, r.kind) == rights for r in acls.table())
-    return {"read": read, "write": write, "describe": read or write}.get(operation, False)
+    settings = may(identity, ResourceType.TOPIC, name, AclOperation.DESCRIBE_CONFIGS)
+    allowed = {"read": read, "write": write, "describe": read or write}
+    return {**allowed, "describe settings": settings}.get(operation, False)
 
 
 def test_exactly_the_table_is_allowed(found: dict[str, Any]) -> None:
@@ -84,7 +86,9 @@ def test_exactly_the_table_is_allowed(found: dict[str, Any]) -> None:
     assert not wrong
     tries = {(identity, operation, name) for identity, operation, name, _ in found["tried"]}
     for right in acls.table():
-        word = "join" if right.kind is ResourceType.GROUP else right.operation.name.lower()
+        words = {AclOperation.DESCRIBE_CONFIGS: "describe settings"}
+        word = words.get(right.operation, right.operation.name.lower())
+        word = "join" if right.kind is ResourceType.GROUP else word
         assert (right.identity, word, right.name) in tries, right
 
 

@@ -109,7 +109,8 @@ def test_mounted_is_what_is_listed(deployment: Deployment, containers: dict[str,
         assert kept | set(container["HostConfig"]["Tmpfs"]) == writes, name
         for mount in found:
             if mount["RW"]:
-                assert mount["Name"].startswith(f"{deployment.project}_"), (name, mount)
+                own = mount.get("Name", "").startswith(f"{deployment.project}_")
+                assert own or mount["Source"] == f"{deployment.root}/backups", (name, mount)
             else:
                 assert mount["Source"].startswith(f"{deployment.root}/"), (name, mount)
             assert not mount["Source"].endswith(("/deploy/secrets", "/ca.key")), (name, mount)

@@ -116,8 +116,8 @@ def test_each_notice_is_mailed_once(scaled: Scaled, deployment: Deployment) -> N
 
 def test_state_is_what_the_logs_say(scaled: Scaled, deployment: Deployment) -> None:
     """Every collection of every service, rebuilt from Kafka, is what the store has."""
-    found = deployment.alliance("rebuild", "all")
-    print(found.stdout)
+    said = deployment.alliance("rebuild", "all").stdout  # another exit status where one differs
+    print(f"{said.count(' equal ')} collections equal")
 
 
 def test_every_instance_is_back_and_two_of_three_go(scaled: Scaled, deployment: Deployment) -> None:

@@ -32,7 +32,7 @@ def merged(*overlays: str) -> dict[str, Any]:
         pytest.skip("no docker here")
     files = [part for name in ("docker-compose.yml", *overlays) for part in ("-f", name)]
     done = subprocess.run(
-        ["docker", "compose", *files, "config", "--format", "json"],
+        ["docker", "compose", *files, "--profile", "*", "config", "--format", "json"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
         capture_output=True,
@@ -77,6 +77,7 @@ def test_a_store_has_three_members(service: str) -> None:
     parsed = pymongo.uri_parser.parse_uri(safe_uri(uri))
     assert parsed["nodelist"] == [(h.split(":")[0], 27017) for h in hosts]
     assert parsed["options"] == {"replicaSet": "alliance"}
+    assert found["ops"]["environment"]["ALLIANCE_MONGODB"].format(service=service) == uri
     told = found[f"{service}-db-setup"]["environment"]["STORE_MEMBERS"]
     assert told.split(",") == hosts
     stores = [found[h.split(":")[0]] for h in hosts]
