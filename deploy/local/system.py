@@ -116,8 +116,10 @@ class System:
     def process(
         self, service: str, env: Mapping[str, str] | None = None, instance: str = ""
     ) -> Process:
-        """A service's process; `instance` names one beside the first, on a port of its own."""
+        """A service's process; `instance` names one beside the first, on a port of its own: "-b",
+        which is `projects-b` from then on."""
         name = f"{service}{instance}"
+        service = name.partition("-")[0]
         port = self.ports.get(name) or self.ports.setdefault(name, free_port())
         own = {**self.settings, **(env or {})}
         if "ALLIANCE_JWKS_URL" not in own:
