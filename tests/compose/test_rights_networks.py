@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -194,8 +195,9 @@ def test_the_host_has_one_open_port_of_it(
     }
     open_to = {name: addresses - {"::"} for name, addresses in published.items() if addresses}
     assert open_to == {name: {address} for name, address in PUBLISHED.items()}
-    gateway = "{{(index .IPAM.Config 0).Gateway}}"
-    address = docker("network", "inspect", "-f", gateway, f"{deployment.project}_outside").strip()
+    subnet = "{{(index .IPAM.Config 0).Subnet}}"
+    outside = docker("network", "inspect", "-f", subnet, f"{deployment.project}_outside").strip()
+    address = str(ip_network(outside)[1])  # the bridge's, which is this machine's
     socket.create_connection((address, deployment.https_port), 5).close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((address, deployment.mail_port), 5)

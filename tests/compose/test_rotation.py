@@ -96,9 +96,7 @@ def test_certificates_change_while_people_work(
     started = [container["State"]["StartedAt"] for container in deployment.inspect("kafka")]
     with Work(deployment, tokens).going_on() as work:
         init(deployment, "--renew-certificates")
-        said = deployment.run(
-            "kafka-setup", "python", "-m", "deploy.kafka.setup", "--reload-certificates"
-        )
+        said = deployment.run("kafka-setup", "--reload-certificates")
         assert "broker 1 has read its certificate again" in said.stdout
         reload = ("caddy", "reload", "--force", "--config", "/etc/caddy/Caddyfile")
         deployment.exec("gateway", *reload)
