@@ -108,7 +108,7 @@ def test_a_store_that_starts_on_a_read_only_disk(spoilt: Deployment, work: Work)
     _well_again(spoilt, work, "matching")
 
 
-def test_each_part_runsout_of_memory(spoilt: Deployment, work: Work) -> None:
+def test_each_part_runs_out_of_memory(spoilt: Deployment, work: Work) -> None:
     """The kernel kills the main process of each container in turn for memory beyond its limit: the
     engine starts it again, no other container is touched, nothing is lost."""
     print()
