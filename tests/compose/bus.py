@@ -28,6 +28,7 @@ def text(given):
 async def main():
     consumer = AIOKafkaConsumer(
         bootstrap_servers=os.environ["ALLIANCE_KAFKA"], enable_auto_commit=False,
+        auto_offset_reset="earliest",  # else a partition may begin at its end, in spite of a seek
         security_protocol="SASL_SSL", sasl_mechanism="SCRAM-SHA-512", sasl_plain_username="auditor",
         sasl_plain_password=Path("/run/secrets/kafka-auditor.password").read_text().strip(),
         ssl_context=create_ssl_context(cafile="/run/secrets/ca.pem"))
@@ -36,7 +37,6 @@ async def main():
             for o in ("members", "projects", "matching", "notify") for p in range(3)]
     consumer.assign(all_)
     ends = await consumer.end_offsets(all_)
-    await consumer.seek_to_beginning(*all_)
     while any([await consumer.position(p) < ends[p] for p in all_]):
         for records in (await consumer.getmany(timeout_ms=200)).values():
             for r in records:
