@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 from services.notify.feeds import formats, model, reading
 from services.notify.feeds.model import TYPES, Format, Kind
@@ -27,8 +28,8 @@ class AtomAnswer(Response):
     media_type = TYPES["atom"]
 
 
-class JsonFeedAnswer(Response):
-    """JSON Feed."""
+class JsonFeedAnswer(JSONResponse):
+    """JSON Feed: JSON, so that the OpenAPI document does not say that it is a string."""
 
     media_type = TYPES["json"]
 
