@@ -23,6 +23,8 @@ TOOLING = {
     "ALLIANCE_FUZZ_CASES": "tests: random requests to each service",
     "ALLIANCE_SENDING_KILLS": "tests: how often the sender is killed",
     "ALLIANCE_COMPOSE": "tests: those on containers run, too",
+    "ALLIANCE_COMPOSE_IMAGES": "tests on containers: `kept` takes our images that are there",
+    "ALLIANCE_COMPOSE_KEEP": "tests on containers: 1 leaves the deployment, to look at",
     "ALLIANCE_PROVIDER": "tests: `testcontainers` for Kafka and MongoDB as containers",
     "ALLIANCE_KAFKA_IMAGE": "tests: the image of that Kafka",
     "ALLIANCE_MONGODB_IMAGE": "tests: the image of that MongoDB",
