@@ -75,7 +75,7 @@ def test_connected_tests_pass_on_containers() -> None:
     before = set(docker("ps", "-aq").split())
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
             *(f"tests/connected/test_{name}.py" for name in RUN),
         ],
         cwd=ROOT,
