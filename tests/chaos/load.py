@@ -54,7 +54,7 @@ class Load:
     ) -> None:
         self.asked: list[Asked] = []
         self._acting = acting
-        self._random = random.Random(seed)
+        self._seed, self._random = seed, random.Random(seed)
         self._doors = dict(doors or {})
         self._pause = pause
         self._patience = patience
@@ -124,8 +124,8 @@ class Load:
             "side": "partner",
             "kind": "city",
             "country": "PT",
-            "organisation_id": f"XI-LOAD-{label}",
-            "names": {"en": f"City {label}"},
+            "organisation_id": f"XI-LOAD-{self._seed}-{label}",
+            "names": {"en": f"City {label} of {self._seed}"},
             "principles": PRINCIPLES,
             "principles_version": principles.CURRENT,
         }
