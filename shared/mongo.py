@@ -104,6 +104,8 @@ class Store:
         self.refuses = ""
         """Why nothing may be written, where that is so."""
         self._client = self._connect(self._password)
+        self.db = self._of(self._client)
+        """The database, by the connections in use now: not to be kept."""
 
     def _connect(self, password: str) -> "AsyncIOMotorClient[Document]":
         who: dict[str, Any] = {}
@@ -122,11 +124,6 @@ class Store:
             appname=self._database,
             **who,
         )
-
-    @property
-    def db(self) -> AsyncIOMotorDatabase[Document]:
-        """The database, by the connections in use now: not to be kept."""
-        return self._of(self._client)
 
     def _of(self, client: "AsyncIOMotorClient[Document]") -> AsyncIOMotorDatabase[Document]:
         return client.get_database(
@@ -162,6 +159,7 @@ class Store:
             fresh.close()
             return False
         old, self._client, self._password = self._client, fresh, password
+        self.db = self._of(fresh)
         asyncio.get_running_loop().call_later(self._patience * 5, old.close)
         log.info("the store's password was changed, the new one is in use")
         return True
