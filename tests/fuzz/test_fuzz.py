@@ -37,6 +37,8 @@ CHECKS = [
     response_schema_conformance,
     response_headers_conformance,
 ]
+LOG = 60
+"""Lines of a service's log that are shown with a 5xx: the cause is there only."""
 Operation = Any
 ROLES = ("operator", "core", "member", "monitor")
 ACTS_FOR = {
@@ -91,6 +93,8 @@ def test_whatever_is_asked_the_answer_is_one_that_the_document_states(
                 case.path_parameters |= known
             answer: Any = case.call(base_url=url, headers=token, timeout=30)
             seen[answer.status_code] += 1
+            if answer.status_code >= 500:
+                print(stage.system.process(service).log_tail(LOG))
             case.validate_response(answer, checks=CHECKS)
 
         share = -(-CASES // len(with_body)) if operation in with_body else CASES // 50

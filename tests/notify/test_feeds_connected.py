@@ -19,6 +19,7 @@ from tests.notify.samples import (
     Logs,
     applied,
     contact_of,
+    declined,
     need_posted,
     pledge_made,
     proposed,
@@ -113,6 +114,25 @@ def test_who_has_it_already_gets_304(notify: Notify, logs: Logs) -> None:
     notify.publish([event])
     until(lambda: notify.notices(about=event.id))
     assert read(notify, path, If_None_Match=first.headers["ETag"]).status_code == 200
+
+
+def test_a_proposal_stays_in_the_feed_when_it_has_ended(notify: Notify, logs: Logs) -> None:
+    """It was told of, so it is news still; nobody is asked to answer it."""
+    match = MatchId.new()
+    there = [f"members/{CASCAIS}.atom", f"members/{CASCAIS}.json", f"needs/{NEED}.atom"]
+    event = logs.envelope(proposed(match))
+    notify.publish([event])
+    until(lambda: notify.notices(about=event.id, recipient_id=CASCAIS))
+    until(lambda: not notify.notices(about=event.id, status="queued"))
+    before = read(notify, there[0]).text
+    assert "Please accept or decline it." in before
+    ended = logs.envelope(declined(match))
+    notify.publish([ended])
+    until(lambda: notify.notices(about=ended.id))
+    for path in there:
+        answer = read(notify, path)
+        assert answer.status_code == 200, answer.text
+        assert "It was declined meanwhile; nothing is left to do." in answer.text
 
 
 def test_long_feeds_have_pages_that_lead_through_all_of_it_once(notify: Notify, logs: Logs) -> None:

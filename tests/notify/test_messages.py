@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
+from typing import get_args
 
 import pytest
 
 from services.notify import audience, mail, wording
 from services.notify.messages import MESSAGES, OPERATIONS, WHY
+from services.notify.model import Match
 from services.notify.speech import speech
 from services.notify.wording import Letter
 from shared.events.registry import Event
@@ -75,13 +77,6 @@ def test_a_proposal_says_what_to_do_in_the_readers_words() -> None:
     assert "5 March 2026, 12:02 (UTC+00:00, UTC)" in text
 
 
-def test_a_proposal_that_both_accepted_meanwhile_asks_for_nothing() -> None:
-    """The newest state is told."""
-    [letter, _] = letters(proposed())
-    agreed = Letter(**{**vars(letter), "match_status": "agreed"})
-    assert "Please accept" not in wording.write(agreed, TITLES).text
-
-
 @pytest.mark.parametrize(
     ("language", "reason"),
     [("en", "what was chosen scored higher"), ("uk", "обране мало вищу оцінку")],
@@ -109,6 +104,17 @@ def test_a_displaced_proposal_says_that_another_took_its_place() -> None:
     [letter, _] = letters(displaced)
     assert "a pair of a higher tier" in wording.write(letter, TITLES, language="en").text
     assert "пара вищого рівня" in wording.write(letter, TITLES, language="uk").text
+
+
+@pytest.mark.parametrize("status", get_args(Match.model_fields["status"].annotation))
+@pytest.mark.parametrize("language", ["en", "uk"])
+def test_a_proposal_can_be_told_of_however_the_match_stands(status: str, language: str) -> None:
+    """In the feed it stays when the match has ended; only a proposed one asks for an answer."""
+    [letter, _] = letters(proposed())
+    told = Letter(**{**vars(letter), "match_status": status})
+    text = wording.entry(told, TITLES, language=language).text
+    asks = {"en": "Please accept or decline it.", "uk": "прийміть або відхиліть"}[language]
+    assert (asks in text) == (status == "proposed")
 
 
 def test_a_declined_match_gives_the_reason() -> None:

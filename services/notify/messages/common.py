@@ -25,8 +25,14 @@ TO_DO = {
     ),
     "proposed": "Please accept or decline it.",
     "agreed": "Both sides have accepted it meanwhile; nothing is left to do.",
+    "declined": "It was declined meanwhile; nothing is left to do.",
+    "lapsed": "It has lapsed meanwhile; nothing is left to do.",
+    "released": "It has ended meanwhile; nothing is left to do.",
 }
-"""What is left to do: about a proposed match, by its status; about a need with other lines."""
+"""What is left to do: about a proposed match, by its status; about a need with other lines.
+
+A proposal that has ended is asked for no more, but whoever was told of it has it in the feed.
+"""
 
 CODES = {
     "proposed": "proposed",
