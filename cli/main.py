@@ -25,8 +25,11 @@ from cli.backup import commands as backup
 from cli.backup.archive import BackupRefused
 from cli.client import CannotAsk
 from cli.doctor import doctor
+from cli.places import OutOfReach, Places, located
 from cli.rebuild import Busy, rebuild_at
 from cli.redecide import CannotRedecide
+from cli.replacing import ReplacementRefused
+from cli.replacing import replace as replace_collections
 from cli.services import NAMES
 from cli.status import show_status
 from cli.story import Refusal
@@ -37,12 +40,12 @@ from deploy.local.stack import ROOT, NotStarted, Stack
 from deploy.local.store import NoStore
 from deploy.local.system import SERVICES, NotReady, System
 from deploy.local.topics import TopicWrong
-from shared.kafka import Security
 from shared.replay import LogBroken
 from shared.roles import ROLES
 
 FORESEEN = (
     BackupRefused,
+    Busy,
     CannotAsk,
     CannotRedecide,
     JarsMissing,
@@ -50,10 +53,12 @@ FORESEEN = (
     NoStore,
     NotReady,
     NotStarted,
+    OutOfReach,
     ProcessFailed,
     TopicWrong,
     LogBroken,
     Refusal,
+    ReplacementRefused,
     TimeoutError,
 )
 """What a person can do something about; anything else is a defect and shows where it is."""
@@ -162,41 +167,28 @@ def token(
 
 
 @app.command()
+@located
 def rebuild(
+    places: Places,
     service: Annotated[str, typer.Argument(help=f"One of: {', '.join(NAMES)}; or `all`.")],
-    kafka: backup.Kafka = "",
-    kafka_username: backup.KafkaUser = "",
-    kafka_password_file: backup.KafkaPassword = None,
-    kafka_ca_file: backup.KafkaCA = None,
-    mongodb: backup.Mongodb = "",
-    mongodb_username: backup.MongodbUser = "",
-    mongodb_password_file: backup.MongodbPassword = "",
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the rebuilt database and name it.")
+    ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Of a stopped service: correct the live one instead."),
     ] = False,
 ) -> None:
     """Fold the logs into a fresh database and compare it with the live one; exit 0 if equal."""
     if service not in (*NAMES, "all"):
         raise typer.BadParameter(f"{service}: allowed: {', '.join(NAMES)}, all")
-    places = backup.places_of(
-        kafka,
-        Security(
-            kafka_username or None,
-            kafka_password_file,
-            str(kafka_ca_file) if kafka_ca_file else None,
-        ),
-        mongodb,
-        mongodb_username,
-        mongodb_password_file,
-    )
     equal = True
     for name in NAMES if service == "all" else (service,):
-        try:
-            with backup.away_is_said():
-                found = asyncio.run(rebuild_at(places, name, keep))
-        except Busy as error:
-            _say(f"{name}: {error}")
-            raise typer.Exit(2) from None
+        if replace:
+            written = asyncio.run(replace_collections(places, name, _say))
+            _say(f"{name}: {written} documents were written; the service may start")
+            continue
+        found = asyncio.run(rebuild_at(places, name, keep))
         equal = equal and found.equal
         _say(f"{name}: {found.events} events" + (f", kept in {found.database}" if keep else ""))
         if found.waiting or found.dropped:

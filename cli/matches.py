@@ -12,11 +12,11 @@ from cli.client import Client, Json
 from cli.documents import read_documents
 from cli.explaining import preview as previewed
 from cli.explaining import previews, show_explanation, show_outlook
+from cli.places import Places, located_broker
 from cli.redecide import redecide as decide_again
 from cli.redecide import told
 from cli.session import AsJson, Session, connected, terminal
 from cli.tables import MATCH, one
-from deploy.local.stack import ROOT, Stack
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 Id = Annotated[str, typer.Argument(metavar="MATCH", help="The match's id.")]
@@ -116,14 +116,15 @@ def decline(
 
 
 @app.command()
+@located_broker
 def redecide(
+    places: Places,
     round_: Annotated[str, typer.Argument(metavar="ROUND", help="The round's id.")],
-    kafka: Annotated[str, typer.Option(envvar="ALLIANCE_KAFKA", help="Bootstrap servers.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Decide a round again from the logs alone: exit 0 if it comes out the same, 1 if not, 2 if it
     cannot be decided again."""
-    found = asyncio.run(decide_again(kafka or Stack.attach(ROOT).addresses.kafka, round_))
+    found = asyncio.run(decide_again(places, round_))
     if as_json or not sys.stdout.isatty():
         typer.echo(json.dumps(found.as_json(), indent=1))
     else:

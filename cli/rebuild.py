@@ -4,14 +4,16 @@ What the service set aside, and has not handled since, is folded into neither, a
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cli.backup.places import Places
-from cli.services import known
+from cli.places import Places
+from cli.services import Known, known
 from cli.topics import read_log
-from shared.log import DEAD_LETTERS, INBOX, LOG, Records
+from shared.events import Envelope
+from shared.log import DEAD_LETTERS, INBOX, LOG
 from shared.mongo import Store
 from shared.replay import Documents, in_order, replay, state_hash
 from shared.worker import LEASES
@@ -61,54 +63,29 @@ async def rebuild_at(
     live = places.store(service)
     fresh = places.store(service, f"{service}-rebuilt-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
     try:
-        for _ in range(attempts):
-            before = await _moment(live)
-            logs = {
-                owner: in_order(owner, await read_log(places.kafka, owner, places.security))
-                for owner in what.owners
-            }
-            states = await _states(live, what.records)
-            aside = await _set_aside(live)
-            own = len(logs.get(service, []))
-            if before == await _moment(live) == (own, own) and await _all_handled(
-                live, what.name, logs, aside.waiting
-            ):
-                break
-            await asyncio.sleep(0.5)
-        else:
-            raise Busy(f"{service} kept changing in {attempts} attempts; try when it is quieter")
-        handled = {
-            owner: [e for e in log if owner == service or e.identity not in aside.all]
-            for owner, log in logs.items()
-        }
-        folded = replay(what.records, handled)
-        for collection, documents in folded.items():
+        at = await moment(places, live, what, attempts)
+        for collection, documents in at.folded.items():
             if documents:
                 await fresh[collection].insert_many(list(documents.values()))
         found = Rebuilt(
             service,
-            sum(map(len, handled.values())),
-            waiting=sum(e.identity in aside.waiting for log in logs.values() for e in log),
-            dropped=sum(e.identity in aside.dropped for log in logs.values() for e in log),
+            at.events,
+            waiting=at.count(at.aside.waiting),
+            dropped=at.count(at.aside.dropped),
             database=fresh.db.name if keep else "",
         )
-        for collection in folded:
+        for collection, folded in at.folded.items():
             again: list[dict[str, Any]] = await fresh[collection].find().to_list(None)
-            found.hashes[collection] = (state_hash(again), state_hash(states[collection].values()))
+            stored = at.states[collection]
+            found.hashes[collection] = (state_hash(again), state_hash(stored.values()))
             found.documents[collection] = len(again)
-            found.different += _differences(collection, folded[collection], states[collection])
+            found.different += differences(collection, folded, stored)
         if not keep:
             await fresh.drop()
         return found
     finally:
         live.close()
         fresh.close()
-
-
-async def _moment(live: Store) -> tuple[int, int]:
-    """(events recorded, events published): the same twice means that nothing happened between."""
-    counters = await live[LEASES].find_one({"_id": "relay"}) or {}
-    return await live[LOG].count_documents({}), counters.get("published", 0)
 
 
 @dataclass(frozen=True)
@@ -118,41 +95,82 @@ class Aside:
     waiting: frozenset[str]
     dropped: frozenset[str]
 
-    @property
-    def all(self) -> frozenset[str]:
-        """Both."""
-        return self.waiting | self.dropped
+
+@dataclass(frozen=True)
+class Moment:
+    """A service at one moment: its logs, its states, and what the logs make of what it handled."""
+
+    logs: dict[str, list[Envelope]]
+    states: dict[str, Documents]
+    folded: dict[str, Documents]
+    events: int
+    """How many were folded."""
+    aside: Aside
+
+    def count(self, identities: frozenset[str]) -> int:
+        """How many events of the logs are among these."""
+        return sum(e.identity in identities for log in self.logs.values() for e in log)
 
 
-async def _set_aside(live: Store) -> Aside:
-    letters = live[DEAD_LETTERS].find({"state": "waiting", "event": {"$exists": True}})
-    waiting = frozenset([d["event"] async for d in letters])
-    dropped = frozenset([d["_id"] async for d in live[INBOX].find({"dropped": True})])
-    handled = live[INBOX].find({"_id": {"$in": sorted(waiting)}, "dropped": {"$exists": False}})
-    return Aside(waiting - {d["_id"] async for d in handled} - dropped, dropped)
+async def moment(
+    places: Places, live: Store, what: Known, attempts: int, behind: bool = False
+) -> Moment:
+    """Read a service's logs and states while nothing changes.
 
-
-async def _all_handled(
-    live: Store, service: str, logs: dict[str, Any], waiting: frozenset[str]
-) -> bool:
-    handled = {event.ce_type() for event in known(service).on.events()}
-    wanted = {
-        e.identity
-        for owner, envelopes in logs.items()
-        if owner != service
-        for e in envelopes
-        if e.type in handled
+    `behind`: what it has not handled yet may be there, and is not folded. Raises Busy, LogBroken.
+    """
+    service = what.name
+    for attempt in range(attempts):
+        if attempt:
+            await asyncio.sleep(0.5)
+        before = await _counters(live)
+        logs = {
+            owner: in_order(owner, await read_log(places.kafka, owner, places.security))
+            for owner in what.owners
+        }
+        states = {
+            c.name: {str(d["_id"]): d async for d in live[c.name].find()}
+            for c in what.records.collections
+        }
+        inbox = {d["_id"]: "dropped" in d async for d in live[INBOX].find({}, {"dropped": 1})}
+        dropped = frozenset(key for key, was_dropped in inbox.items() if was_dropped)
+        letters = live[DEAD_LETTERS].find({"state": "waiting", "event": {"$exists": True}})
+        waiting = frozenset([d["event"] async for d in letters]) - inbox.keys()
+        own = len(logs.get(service, []))
+        if before[:2] != (own, own) or await _counters(live) != before:
+            continue
+        if behind or _wanted(what, logs) - waiting <= inbox.keys():
+            break
+    else:
+        raise Busy(
+            f"{service} kept changing in {attempts} attempts, or waits: {before[0]} events are "
+            f"recorded, {before[1]} published, {own} in Kafka; try when it is quieter"
+        )
+    done = inbox.keys() - dropped
+    handled = {
+        owner: [e for e in log if owner == service or e.identity in done]
+        for owner, log in logs.items()
     }
-    return wanted - waiting <= {d["_id"] async for d in live[INBOX].find({}, {"_id": 1})}
+    events = sum(map(len, handled.values()))
+    return Moment(logs, states, replay(what.records, handled), events, Aside(waiting, dropped))
 
 
-async def _states(live: Store, records: Records) -> dict[str, Documents]:
-    return {
-        c.name: {str(d["_id"]): d async for d in live[c.name].find()} for c in records.collections
-    }
+def _wanted(what: Known, logs: Mapping[str, list[Envelope]]) -> set[str]:
+    """The foreign events that the service handles."""
+    types = {event.ce_type() for event in what.on.events()}
+    foreign = (e for owner, log in logs.items() if owner != what.name for e in log)
+    return {e.identity for e in foreign if e.type in types}
 
 
-def _differences(collection: str, rebuilt: Documents, live: Documents) -> list[str]:
+async def _counters(live: Store) -> tuple[int, int, int]:
+    """Events recorded, published, and handled: the same twice: nothing happened between."""
+    relay = await live[LEASES].find_one({"_id": "relay"}) or {}
+    recorded, handled = [await live[name].count_documents({}) for name in (LOG, INBOX)]
+    return recorded, relay.get("published", 0), handled
+
+
+def differences(collection: str, rebuilt: Documents, live: Documents) -> list[str]:
+    """How the documents of a collection differ, a line for each that does."""
     found = []
     for key in sorted(rebuilt.keys() | live.keys()):
         if key not in live:

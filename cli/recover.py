@@ -5,35 +5,20 @@ from typing import Annotated
 
 import typer
 
-from cli.backup import commands as backup
+from cli.places import Places, located
 from cli.recovery import recover as recover_service
 from cli.services import NAMES
-from shared.kafka import Security
 
 
+@located
 def recover(
+    places: Places,
     service: Annotated[str, typer.Argument(help=f"One of: {', '.join(NAMES)}.")],
-    kafka: backup.Kafka = "",
-    kafka_username: backup.KafkaUser = "",
-    kafka_password_file: backup.KafkaPassword = None,
-    kafka_ca_file: backup.KafkaCA = None,
-    mongodb: backup.Mongodb = "",
-    mongodb_username: backup.MongodbUser = "",
-    mongodb_password_file: backup.MongodbPassword = "",
 ) -> None:
     """Fill the empty store of a stopped service from the logs in Kafka; say what is lost."""
     if service not in NAMES:
         raise typer.BadParameter(f"{service}: allowed: {', '.join(NAMES)}")
-    ca_file = str(kafka_ca_file) if kafka_ca_file else None
-    places = backup.places_of(
-        kafka,
-        Security(kafka_username or None, kafka_password_file, ca_file),
-        mongodb,
-        mongodb_username,
-        mongodb_password_file,
-    )
-    with backup.away_is_said():
-        found = asyncio.run(recover_service(places, service, _say))
+    found = asyncio.run(recover_service(places, service, _say))
     for collection, digest in found.hashes.items():
         _say(f"  {collection:<14} {digest}")
     if found.letters:

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from cli.backup.archive import BackupRefused
-from cli.backup.places import Places
-from cli.backup.topics import committed, records
+from cli.places import Places
 from cli.services import Known, known
+from cli.topics import committed, records
 from services.notify.store import FACTS
 from shared.dead_letters import ADDED, Letter, Reason, found_in
 from shared.events import Envelope, NotAnEvent, UnknownEvent, read_event, read_record

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from cli.places import Places
 from cli.services import known
 from cli.topics import partitions, read_all, read_log
 from services.matching.engine import RULE, decide
@@ -70,15 +71,15 @@ class Redecided:
         return asdict(self) | {"equal": self.equal, "verdict": self.verdict}
 
 
-async def redecide(bootstrap: str, round_id: str) -> Redecided:
+async def redecide(places: Places, round_id: str) -> Redecided:
     """Read the logs from Kafka and decide a round again.
 
     Raises CannotRedecide, and LogBroken for a log with gaps.
     """
     owners = known(MATCHING).owners
-    logs = {owner: await read_log(bootstrap, owner) for owner in owners}
-    topics = {owner: await partitions(bootstrap, owner) for owner in owners}
-    letters = await read_all(bootstrap, f"{MATCHING}.dead-letters")
+    logs = {owner: await read_log(places.kafka, owner, places.security) for owner in owners}
+    topics = {owner: await partitions(places.kafka, owner, places.security) for owner in owners}
+    letters = await read_all(places.kafka, f"{MATCHING}.dead-letters", places.security)
     return await again(logs, topics, round_id, identities(letters))
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import inspect
 import json
 import os
 import sys
@@ -10,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hints
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -19,6 +18,7 @@ import typer
 from rich.console import Console, RenderableType
 
 from cli.client import CannotAsk, Client, Json, Problem
+from cli.options import Options, offering
 from deploy.local.system import System
 
 P = ParamSpec("P")
@@ -38,7 +38,7 @@ As = Annotated[
 ]
 Language = Annotated[str | None, typer.Option("--lang", help="uk or en; else by LANG.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, as in a pipe; else a table.")]
-OPTIONS: dict[str, tuple[Any, Any]] = {
+OPTIONS: Options = {
     "urls": (Urls, None),
     "as_member": (As, None),
     "lang": (Language, None),
@@ -135,7 +135,6 @@ def connected(command: Callable[Concatenate[Session, P], None]) -> Callable[...,
 
     A problem that a service answers is printed and ends the command with status 1.
     """
-    hints = get_type_hints(command, include_extras=True)
 
     @functools.wraps(command)
     def run(*args: Any, **given: Any) -> None:
@@ -146,15 +145,7 @@ def connected(command: Callable[Concatenate[Session, P], None]) -> Callable[...,
             say_problem(problem)
             raise typer.Exit(1) from None
 
-    _, *own = inspect.signature(command).parameters.values()
-    own = [p.replace(annotation=hints[p.name]) for p in own]
-    more = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, (kind, default) in OPTIONS.items()
-    ]
-    run.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in [*own, *more]}
-    return run
+    return offering(run, command, OPTIONS)
 
 
 def say_problem(problem: Problem, about: str = "") -> None:

@@ -17,9 +17,9 @@ from cli.backup.archive import BackupRefused, Writing
 from cli.backup.cut import Cut, Moment, open_cut
 from cli.backup.layout import extras, pack, raw
 from cli.backup.manifest import FIRST, FORMAT, MANIFEST, Collection, Manifest, Service, Topic
-from cli.backup.places import Places
-from cli.backup.topics import ends, records
+from cli.places import Places
 from cli.services import NAMES, known
+from cli.topics import ends, records
 from shared.log import LOG, RESTORING
 from shared.mongo import Store
 from shared.replay import state_line

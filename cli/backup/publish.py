@@ -6,7 +6,7 @@ from typing import Any
 
 from cli.backup.layout import Extra, Layout, as_record
 from cli.backup.manifest import Manifest, Topic
-from cli.backup.places import Places
+from cli.places import Places
 from shared.dead_letters import MAX_LETTER
 from shared.kafka import Producer, Record, partition_of
 from shared.log import LOG, envelope

@@ -21,11 +21,11 @@ from cli.backup.archive import BackupRefused, read
 from cli.backup.create import Copied
 from cli.backup.layout import Extra
 from cli.backup.manifest import Manifest
-from cli.backup.places import Places
 from cli.backup.publish import publish, send_letters, sequenced
-from cli.backup.topics import commit, committed, ends, records
 from cli.backup.verify import verify
+from cli.places import Places
 from cli.services import NAMES, known
+from cli.topics import commit, committed, ends, records
 from shared.events import NotAnEvent, read_record
 from shared.kafka import partition_of
 from shared.log import LOG, RESTORING, envelope

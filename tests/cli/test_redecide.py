@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import matches
+from cli.places import Places
 from cli.redecide import CannotRedecide, Hashes, Redecided, again, identities, told
 from services.matching import commands, rounds
 from services.matching.commands import Because
@@ -188,12 +189,13 @@ def test_documents_are_found_in_replayed_collections_as_in_the_store() -> None:
 def ends(monkeypatch: pytest.MonkeyPatch, found: Redecided) -> tuple[int, Any]:
     """The command's status and what it prints in a pipe."""
 
-    async def redecide(bootstrap: str, round_id: str) -> Redecided:
-        assert (bootstrap, round_id) == ("broker:9092", found.round_id)
+    async def redecide(places: Places, round_id: str) -> Redecided:
+        who = (places.kafka, places.security.username)
+        assert (*who, round_id) == ("broker:9092", "auditor", found.round_id)
         return found
 
     monkeypatch.setattr(matches, "decide_again", redecide)
-    given = ["redecide", found.round_id, "--kafka", "broker:9092"]
+    given = ["redecide", found.round_id, "--kafka", "broker:9092", "--kafka-username", "auditor"]
     result = CliRunner().invoke(matches.app, given)
     return result.exit_code, json.loads(result.stdout)
 

@@ -13,12 +13,12 @@ import pytest_asyncio
 from cli.backup.archive import BackupRefused, Writing
 from cli.backup.create import create
 from cli.backup.manifest import Manifest
-from cli.backup.places import Places
 from cli.backup.restore import restore
-from cli.backup.topics import committed, records
 from cli.backup.verify import verify
+from cli.places import Places
 from cli.rebuild import rebuild
 from cli.services import NAMES, known
+from cli.topics import committed, records
 from deploy.local.mailbox import messages, verification_link
 from shared.events import Event
 from shared.events.ids import ContactRef

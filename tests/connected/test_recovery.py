@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from cli.backup.places import Places
+from cli.places import Places
 from cli.rebuild import rebuild
 from cli.recovery import Recovered, RecoveryRefused, recover
 from cli.services import NAMES, known

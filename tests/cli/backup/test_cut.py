@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cli.backup.cut import Moment, in_turn, who_is_ahead
-from cli.backup.places import Places
+from cli.places import Places
 from cli.services import NAMES
 
 

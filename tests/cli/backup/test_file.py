@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 from cli.backup import commands
 from cli.backup.archive import BackupRefused, Writing, identities, read, recipients
 from cli.backup.manifest import FORMAT
-from cli.backup.places import Places
 from cli.backup.restore import restore
 from cli.backup.verify import verify
+from cli.places import Places
 from tests.cli.backup.made import KEY, OTHER_KEY, parts
 
 FULL = Path("/dev/full")
