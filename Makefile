@@ -57,7 +57,7 @@ status: $(VENV)/.local ## what runs, lag per consumer, relay backlog
 test: $(VENV)/.dev ## every test but the benchmarks; sets up what it needs and cleans up
 	@$(BIN)/python -m pytest
 
-compose-test: $(VENV)/.dev ## the deployment on containers (COMPOSE="cold_start backup": these files only); where no registry is, deploy/images/engine and deploy/images/build come first
+compose-test: $(VENV)/.dev ## the deployment on containers (COMPOSE="cold_start backup": these files only); where no registry is, deploy/images/engine and `deploy/images/build --all` come first
 	@ALLIANCE_COMPOSE=1 $(BIN)/python -m pytest -s $(if $(COMPOSE),$(patsubst %,tests/compose/test_%.py,$(COMPOSE)),tests/compose)
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter

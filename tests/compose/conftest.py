@@ -23,14 +23,16 @@ if os.environ.get("ALLIANCE_COMPOSE") != "1":
 
 
 @contextmanager
-def deployed(overlays: Sequence[str] = (), commit: str = "") -> Iterator[Deployment]:
-    """A deployment that is prepared and not started, of this checkout or of a commit; at the end
-    nothing of it is left.
+def deployed(
+    overlays: Sequence[str] = (), commit: str = "", observed: bool = False
+) -> Iterator[Deployment]:
+    """A deployment that is prepared and not started, of this checkout or of a commit, `observed`:
+    with the profile observability; at the end nothing of it is left.
 
     ALLIANCE_COMPOSE_KEEP=1 leaves it, to look at.
     """
     root = Path(tempfile.mkdtemp(prefix="alliance-compose-"))
-    made = Deployment(root, [*overlays, *([NETS] if commit else [])])
+    made = Deployment(root, [*overlays, *([NETS] if commit else [])], observed)
     made.prepare(commit)
     try:
         yield made
@@ -54,7 +56,7 @@ def images() -> None:
 @pytest.fixture(scope="session")
 def started(images: None) -> Iterator[tuple[Deployment, float]]:
     """The deployment, and how many seconds its first start took."""
-    with deployed() as made:
+    with deployed(observed=True) as made:
         print(f"\nimages: {'official' if made.official else 'stand-ins'}; {made.url}")
         yield made, made.up(timeout=600)
 

@@ -34,12 +34,13 @@ class CommandFailed(AssertionError):
 
 
 class Deployment:
-    """A compose project of its own in `root`; `overlays` are compose files beside those it needs.
+    """A compose project of its own in `root`; `overlays` are compose files beside those it needs,
+    `observed` is whether the profile observability is on.
 
     The secrets are in `root/deploy/secrets`, the settings in `root/.env`.
     """
 
-    def __init__(self, root: Path, overlays: Sequence[str] = ()) -> None:
+    def __init__(self, root: Path, overlays: Sequence[str] = (), observed: bool = False) -> None:
         self.root = root
         self.project = f"alliance-test-{os.getpid()}-{random.randrange(10**6)}"
         self.https_port, self.mail_port = free_port(), free_port()
@@ -62,6 +63,10 @@ class Deployment:
             "COMPOSE_PROJECT_NAME": self.project,
             "ALLIANCE_VERSION": VERSION,
         }
+        if observed:
+            self._settings["COMPOSE_PROFILES"] = "dev,observability"
+            self._settings["ALLIANCE_GRAFANA_PORT"] = str(free_port())
+            self._settings["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://otel-collector:4318"
 
     def prepare(self, commit: str = "") -> None:
         """What an operator does before the first start: a checkout, .env, deploy/init."""

@@ -24,6 +24,8 @@ class Listed:
     listens: str = ""
     """Ports, but those of its own loopback."""
     capabilities: str = ""
+    bare: bool = False
+    """Its official image holds its program alone: nothing in it can ask whether it is well."""
     kind: str = "server"
     """A server is looked after and started again, a job is when it failed."""
 
@@ -67,6 +69,22 @@ SERVERS: dict[str, Listed] = {
         listens="9092 9093 9094",
     ),
     "mail": Listed(user=65534, networks="mail desk", listens="1025 8025"),
+    "otel-collector": Listed(
+        user=10001,
+        networks="watch",
+        writable="",
+        reads="/etc/otelcol/config.yaml",
+        listens="4318 8888",
+        bare=True,
+    ),
+    "prometheus": Listed(
+        user=65534,
+        networks="watch desk",
+        writable="/prometheus",
+        reads="/etc/prometheus/prometheus.yml /etc/prometheus/alerts.yml "
+        "/etc/prometheus/alertmanagers",
+        listens="9090",
+    ),
     **{
         f"{service}-db": Listed(
             user=999,
@@ -118,7 +136,7 @@ OPS = Listed(
 WAYS_OUT = {
     "edge": "the gateway answers those outside, and asks for its certificate there",
     "outside": "notify's mails and webhooks",
-    "desk": "the page of the mail catcher, of the profile dev",
+    "desk": "the mail catcher's page; alerts, to an Alertmanager of the operator's",
 }
 """The networks that have one; all others are internal."""
 

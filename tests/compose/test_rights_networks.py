@@ -171,16 +171,21 @@ def test_no_store_and_no_broker_is_reached_from_the_gateways_network(
     for service in SERVICES:
         assert reachers[f"{service}-db"] == {service}
     assert reachers["kafka"] == set(SERVICES)
-    assert reachers["gateway"] == {*SERVICES, BYSTANDER}
+    assert reachers["gateway"] == {*SERVICES, BYSTANDER, "otel-collector", "prometheus"}
 
 
 def test_a_way_out_has_who_needs_it(found: dict[str, dict[str, Any]]) -> None:
-    """The gateway, notify, and the mail catcher whose page is published; no other service, no store
-    and no broker gets a byte out. (This machine itself is reached from every network: each bridge
-    has an address of it.)"""
+    """The gateway, notify, the mail catcher whose page is published, and Prometheus, which may tell
+    an Alertmanager; no other service, no store and no broker gets a byte out. (This machine itself
+    is reached from every network: each bridge has an address of it.)"""
     for name, answer in found.items():
         assert answer["outside"] == bool(networks_of(name) & WAYS_OUT.keys()), name
-    assert {n for n, a in found.items() if a["outside"]} == {"gateway", "notify", "mail"}
+    assert {n for n, a in found.items() if a["outside"]} == {
+        "gateway",
+        "notify",
+        "mail",
+        "prometheus",
+    }
 
 
 def test_the_host_has_one_open_port_of_it(

@@ -26,7 +26,7 @@ def healthy(deployment: Deployment, seconds: float = 240.0) -> float:
     def well() -> bool:
         return all(
             container["State"]["Status"] == "running"
-            and container["State"]["Health"]["Status"] == "healthy"
+            and container["State"].get("Health", {"Status": "healthy"})["Status"] == "healthy"
             for container in deployment.inspect()
             if container["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
         )
