@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cli import findings
 from deploy.observability.panels import RUNBOOK, sources, written
 from tests.promql import alerts, asked, labels, metrics
 
@@ -75,6 +76,20 @@ def test_alert_says_how_bad_it_is_and_what_to_do(rule: dict[str, Any]) -> None:
     section = rule["labels"]["runbook"]
     assert rule["annotations"]["runbook_url"] == f"docs/runbook.md#{section}"
     assert section in sections()
+
+
+def test_doctor_and_alerts_have_the_same_limits() -> None:
+    """What `alliance doctor` calls well rings no bell, and what it does not call well does."""
+    limits = {
+        "RelayStuck": findings.RELAY_SECONDS,
+        "ConsumerBehind": findings.MOST_LAG,
+        "MailWaits": findings.NOTICE_SECONDS["email"],
+        "WebhookWaits": findings.NOTICE_SECONDS["webhook"],
+        "ProposalOverdue": findings.OVERDUE_SECONDS,
+    }
+    asked_for = {rule["alert"]: rule["expr"] for rule in alerts() if rule["alert"] in limits}
+    beyond = {name: re.search(r"> (\d+)$", text.strip()) for name, text in asked_for.items()}
+    assert {n: float(f[1]) if f else None for n, f in beyond.items()} == limits
 
 
 def test_panels_lead_to_sections_of_the_runbook() -> None:
