@@ -26,30 +26,6 @@ SETTINGS = {"ALLIANCE_OPERATOR_CONTACT": OPERATOR}
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of its own."""
-    started = Stack(tmp_path_factory.mktemp("contacts"))
-    started.start(print)
-    yield started
-    started.wipe()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[MailServer]:
-    """A mail server."""
-    found = MailServer()
-    found.start()
-    yield found
-    found.stop()
-
-
-@pytest.fixture(scope="module")
-def logs() -> Logs:
-    """The other services' logs."""
-    return Logs()
-
-
-@pytest.fixture(scope="module")
 def notify(stack: Stack, server: MailServer, logs: Logs) -> Iterator[Notify]:
     """The service, which knows Irpin; Irpin's contact is not written yet."""
     service = Notify(stack)

@@ -31,21 +31,6 @@ MAYOR = "mayor@irpin.example"
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of its own."""
-    found = Stack(tmp_path_factory.mktemp("feeds"))
-    found.start(print)
-    yield found
-    found.wipe()
-
-
-@pytest.fixture(scope="module")
-def logs() -> Logs:
-    """The other services' logs."""
-    return Logs()
-
-
-@pytest.fixture(scope="module")
 def notify(stack: Stack, logs: Logs) -> Iterator[Notify]:
     """The service; Irpin has an address and a need; SILENT, that has none, gives to it."""
     server = MailServer()

@@ -22,15 +22,6 @@ IRPIN_CONTACT = contact_of(IRPIN)
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[MailServer]:
-    """A mail server in this process."""
-    found = MailServer()
-    found.start()
-    yield found
-    found.stop()
-
-
-@pytest.fixture(scope="module")
 def notify(tmp_path_factory: pytest.TempPathFactory, server: MailServer) -> Iterator[Notify]:
     """The service on a stack of its own, whose mails have links."""
     stack = Stack(tmp_path_factory.mktemp("links"))

@@ -40,21 +40,6 @@ ADDRESSES = {IRPIN: ("mayor@irpin.example", "uk"), CASCAIS: ("mayor@cascais.exam
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of its own."""
-    started_stack = Stack(tmp_path_factory.mktemp("notify"))
-    started_stack.start(print)
-    yield started_stack
-    started_stack.wipe()
-
-
-@pytest.fixture(scope="module")
-def logs() -> Logs:
-    """The other services' logs, over all tests here."""
-    return Logs()
-
-
-@pytest.fixture(scope="module")
 def notify(stack: Stack) -> Iterator[Notify]:
     """The service, started by the first test."""
     service = Notify(stack)

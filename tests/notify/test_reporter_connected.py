@@ -19,24 +19,6 @@ SETTINGS = {"ALLIANCE_OPERATOR_CONTACT": OPERATOR, "ALLIANCE_REPORT_SECONDS": "0
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of its own."""
-    started = Stack(tmp_path_factory.mktemp("reporter"))
-    started.start(print)
-    yield started
-    started.wipe()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[MailServer]:
-    """A mail server."""
-    found = MailServer()
-    found.start()
-    yield found
-    found.stop()
-
-
-@pytest.fixture(scope="module")
 def notify(stack: Stack, server: MailServer) -> Iterator[Notify]:
     """The service; its operator's address is verified."""
     service = Notify(stack)

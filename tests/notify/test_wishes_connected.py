@@ -37,35 +37,11 @@ BY_MAIL_PROGRAM = {"List-Unsubscribe": "One-Click"}
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of its own."""
-    started_stack = Stack(tmp_path_factory.mktemp("wishes"))
-    started_stack.start(print)
-    yield started_stack
-    started_stack.wipe()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[MailServer]:
-    """A mail server in this process."""
-    mail_server = MailServer()
-    mail_server.start()
-    yield mail_server
-    mail_server.stop()
-
-
-@pytest.fixture(scope="module")
 def settings(stack: Stack) -> dict[str, str]:
     """Links are signed, and digests don't wait for stragglers."""
     keys: Path = stack.root / "link.keys"
     keys.write_text(secrets.token_urlsafe(48) + "\n")
     return {"ALLIANCE_LINK_KEYS_FILE": str(keys), "ALLIANCE_DIGEST_GRACE_SECONDS": "0"}
-
-
-@pytest.fixture(scope="module")
-def logs() -> Logs:
-    """The other services' logs, over all tests here."""
-    return Logs()
 
 
 @pytest.fixture(scope="module")

@@ -31,15 +31,6 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of its own."""
-    started = Stack(tmp_path_factory.mktemp("webhooks"))
-    started.start(print)
-    yield started
-    started.wipe()
-
-
-@pytest.fixture(scope="module")
 def mail() -> Iterator[MailServer]:
     """A mail server that takes everything."""
     server = MailServer()
