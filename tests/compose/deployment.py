@@ -47,11 +47,12 @@ class Deployment:
         self.url = f"https://localhost:{self.https_port}"
         self.mail_url = f"http://127.0.0.1:{self.mail_port}"
         self.ca_file = root / "deploy" / "secrets" / "ca.pem"
-        self.official = _has_image(OFFICIAL)
+        self.official = has_image(OFFICIAL)
         files = ["docker-compose.yml", *overlays]
         if not self.official:
             of_overlays = (name.replace(".yml", ".stand-ins.yml") for name in overlays)
             files += [STAND_INS, *(name for name in of_overlays if (ROOT / name).is_file())]
+        self.files = files
         self._net = f"10.{random.randrange(84, 250)}"
         self._settings = {
             "ALLIANCE_HTTPS_PORT": str(self.https_port),
@@ -244,6 +245,7 @@ def docker(*arguments: str, timeout: float = 120.0) -> str:
     return done.stdout
 
 
-def _has_image(name: str) -> bool:
+def has_image(name: str) -> bool:
+    """Whether the engine has an image of this name."""
     found = subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False)
     return found.returncode == 0

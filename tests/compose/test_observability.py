@@ -1,17 +1,26 @@
 """The profile observability in a whole deployment: what services say arrives, and rules see it."""
 
+import json
+import secrets
+from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from cli.story import IRPIN
 from deploy.local.system import SERVICES
-from tests.compose.deployment import Deployment
+from tests.compose.acting import Tokens
+from tests.compose.deployment import Deployment, docker, has_image
 from tests.compose.story import Played
 from tests.compose.wholeness import healthy, until
 from tests.promql import alerts, asked
 
 pytestmark = pytest.mark.timeout(600)
+
+JAEGER = "alliance-stand-in/jaeger:2.13.0"
+JAEGER_FILE = "deploy/compose.stand-ins.jaeger.yml"
 
 
 class Prometheus:
@@ -95,6 +104,54 @@ def test_alerts_and_dashboards_can_be_asked(prometheus: Prometheus) -> None:
     assert {rule["name"] for rule in rules} == {rule["alert"] for rule in alerts()}
     for expression in asked().values():
         prometheus.get("query", query=expression)
+
+
+@pytest.fixture
+def jaeger(deployment: Deployment, played: Played) -> Iterator[str]:
+    """The address of Jaeger's API; it runs while a test wants it."""
+    if not deployment.official and not has_image(JAEGER):
+        pytest.skip(f"{JAEGER} is not here: deploy/images/build jaeger")
+    up = ["up", "-d", "--wait", "--no-deps", "jaeger"]
+    files = deployment.files if deployment.official else [*deployment.files, JAEGER_FILE]
+    named = [word for file in files for word in ("-f", file)]
+    deployment.compose(*named, *up)
+    try:
+        (container,) = json.loads(docker("inspect", f"{deployment.project}-jaeger-1"))
+        networks = container["NetworkSettings"]["Networks"]
+        yield f"http://{networks[f'{deployment.project}_watch']['IPAddress']}:16686/api"
+    finally:
+        docker("rm", "-f", f"{deployment.project}-jaeger-1")
+
+
+def test_a_trace_leads_from_the_request_to_the_notice(
+    jaeger: str, deployment: Deployment, tokens: Tokens, played: Played
+) -> None:
+    """A member posts a need and names its own trace: what every service did for it is in it."""
+    trace = secrets.token_hex(16)
+    headers = tokens.member(played.members["irpin"]) | {
+        "Idempotency-Key": str(uuid4()),
+        "traceparent": f"00-{trace}-{secrets.token_hex(8)}-01",
+    }
+    need = {
+        "place": IRPIN,
+        "sector": "education",
+        "project_type": "rehabilitation",
+        "title": {"en": "A need that is traced"},
+        "lines": [
+            {"line": 1, "kind": "funding", "amount": {"amount": "100.00", "currency": "EUR"}}
+        ],
+    }
+    with deployment.http(headers=headers) as http:
+        answer = http.post(f"{deployment.url}/api/projects/needs", json=need)
+    assert answer.status_code == 201, answer.text
+
+    def heard() -> set[str]:
+        found = httpx.get(f"{jaeger}/traces/{trace}", timeout=10)
+        data = found.json()["data"] or [] if found.status_code == 200 else []
+        return {p["serviceName"] for each in data for p in each["processes"].values()}
+
+    wanted = {"projects", "matching", "notify"}
+    print(f"\nfound after {until(lambda: heard() >= wanted, 60, 'the trace'):.1f} s: {heard()}")
 
 
 def test_an_alert_is_raised_and_goes(prometheus: Prometheus, deployment: Deployment) -> None:
