@@ -91,10 +91,8 @@ class Stack:
             ) and noted != self._ports:  # another process started it since
                 self._use(noted)
             if not self.running():
-                (
-                    java.runtime(),
-                    store.server(),
-                )  # what is missing is said before anything starts
+                java.runtime()  # what is missing is said before anything starts
+                store.server()
                 self.stop()
                 self._choose_ports()
                 try:

@@ -163,3 +163,9 @@ def test_taken_port_is_not_offered(run: Run, tmp_path: Path) -> None:
     finally:
         server.stop()
     assert free_port(port) == port
+
+
+def test_nobody_gets_a_port_that_another_is_about_to_use() -> None:
+    """Also before anybody listens on it."""
+    given = [free_port() for _ in range(500)]
+    assert len(set(given)) == len(given)
