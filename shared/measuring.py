@@ -8,13 +8,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from shared import metrics
 from shared.letters import Letters
-
-if TYPE_CHECKING:
-    from shared.service import Service
+from shared.service import Service
 
 log = logging.getLogger("alliance.measuring")
 
@@ -26,10 +23,10 @@ PATIENCE = 5.0
 
 DISK_EVERY = 60.0
 
-Measure = Callable[["Service"], Awaitable[None]]
+Measure = Callable[[Service], Awaitable[None]]
 
 
-async def run(service: "Service", own: Sequence[Measure]) -> None:
+async def run(service: Service, own: Sequence[Measure]) -> None:
     """Measure until cancelled: what every service measures, and `own`, this one's."""
     began = time.monotonic()
     disk_at = began
@@ -48,19 +45,19 @@ async def run(service: "Service", own: Sequence[Measure]) -> None:
         await asyncio.sleep(EVERY)
 
 
-async def readiness(service: "Service") -> None:
+async def readiness(service: Service) -> None:
     """Which of its parts are ready."""
     for part, state in (await service.readiness()).items():
         metrics.ready.set(state == "ok", {"part": part})
 
 
-async def relay(service: "Service") -> None:
+async def relay(service: Service) -> None:
     """How many events wait to be published, and for how long the first of them."""
     metrics.backlog.set(await service.relay.backlog())
     metrics.oldest_event.set(age(await service.relay.oldest()))
 
 
-async def lag(service: "Service") -> None:
+async def lag(service: Service) -> None:
     """How far the consumer is behind, in each partition that is this instance's."""
     if service.consumer is None:
         return
@@ -72,7 +69,7 @@ async def lag(service: "Service") -> None:
         metrics.lag.set(records, where)
 
 
-async def letters(service: "Service") -> None:
+async def letters(service: Service) -> None:
     """How many dead letters wait, and how many subjects are parked behind them."""
     if service.consumer is None:
         return
@@ -81,7 +78,7 @@ async def letters(service: "Service") -> None:
     metrics.subjects_parked.set(parked)
 
 
-async def disk(service: "Service") -> None:
+async def disk(service: Service) -> None:
     """How large the database is and, where the store says so, how full its file system."""
     found = await service.store.db.command("dbStats")
     metrics.store_size.set(found["totalSize"])

@@ -1,38 +1,30 @@
-"""One service as a process: its store, relay, consumer, workers and HTTP, wired one way for all.
+"""One service: its store, relay, consumer and workers, wired one way for all; HTTP is serving.py's.
 
-Start: HTTP answers at once (health says what is missing), everything else waits for the store
-and the broker as long as it takes. Stop: no new requests, the batch in hand is finished, leases
-are given up, the store is closed last.
+It waits for the store and the broker as long as it takes. Stop: the batch in hand is finished,
+leases are given up, the store is closed last.
 """
 
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from fastapi import APIRouter, FastAPI
-from fastapi.responses import JSONResponse
 from pymongo.errors import PyMongoError
 
-from shared import dead_letters_api, measuring, telemetry
+from shared import telemetry
 from shared.actor import Actor, Cause, new_correlation
-from shared.auth import Tokens
-from shared.consume import EXIT_STUCK, Consumer
+from shared.consume import Consumer
 from shared.dead_letters import MAX_LETTER, DeadLetters
 from shared.handlers import Handlers
 from shared.inbox import Inbox
 from shared.kafka import BrokerAway, Producer, Reader
-from shared.letters import Letters, Replaying
-from shared.limiting import Limits
-from shared.log import LOG, RESTORING, Records
+from shared.letters import Replaying
+from shared.log import RESTORING, Records
 from shared.mongo import Session, Store, StoreAway
-from shared.openapi import Examples, describe
-from shared.problems import add_problem_handlers
 from shared.progress import Progress
-from shared.progress import router as progress_router
 from shared.relay import Relay, wake_on_inserts
 from shared.retention import EXIT_UNSAFE, FOR_EVER, finite
 from shared.settings import Settings
@@ -45,22 +37,15 @@ T = TypeVar("T")
 
 
 class Service:
-    """A running service. `workers` build what else it does by itself, one instance at a time;
-    `measures` are what it measures beside what all do; `at_end` is called when it stops."""
+    """A service that `run` runs until it is cancelled, and `stop` stops. `workers` build what else
+    it does by itself, one instance at a time."""
 
     def __init__(
         self,
         settings: Settings,
         records: Records,
-        *,
-        title: str,
-        summary: str,
-        routers: Sequence[APIRouter],
-        examples: Examples,
         on: Handlers,
         workers: Sequence[Callable[["Service"], Worker]] = (),
-        measures: Sequence[measuring.Measure] = (),
-        at_end: Sequence[Callable[[], None]] = (),
     ) -> None:
         self.name = records.service
         self.settings = settings
@@ -106,7 +91,6 @@ class Service:
             )
             self.inbox.after_commit.append(self.wake)
         self.workers = [build(self) for build in workers]
-        self._measures = measures
         self.replaying: Replaying | None = None
         if self.inbox is not None:
             self.replaying = Replaying(
@@ -118,38 +102,7 @@ class Service:
                 poll=settings.poll_seconds,
             )
             self.workers.append(self.replaying.worker)
-            routers = [*routers, dead_letters_api.router]
-            examples = {**examples, **dead_letters_api.EXAMPLES}
-        self._at_end = at_end
         self._prepared = False
-        self.app = FastAPI(
-            title=title,
-            version="1",
-            lifespan=self._lifespan,
-            openapi_url="/openapi.json",
-        )
-        self.app.state.settings = settings
-        self.app.state.store = self.store
-        self.app.state.records = records
-        self.app.state.replaying = self.replaying
-        self.app.state.tokens = Tokens(
-            settings.jwks,
-            settings.issuer,
-            settings.audience,
-            algorithms=settings.token_algorithms,
-            roles_claim=settings.roles_claim,
-            member_claim=settings.member_claim,
-        )
-        self.app.state.progress = self.progress
-        self.app.state.after_commit = [self.wake]
-        self.app.state.limits = Limits(settings.commands_per_minute, settings.reads_per_minute)
-        add_problem_handlers(self.app)
-        routers = [*routers, progress_router]
-        describe(self.app, routers, summary=summary, examples=examples)
-        for router in routers:
-            self.app.include_router(router)
-        self.app.include_router(_health(self))
-        telemetry.instrument(self.app)
 
     def wake(self) -> None:
         """Something was committed: the relay and the workers look at once."""
@@ -231,36 +184,8 @@ class Service:
             lag=lag,
         )
 
-    @asynccontextmanager
-    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        running = asyncio.create_task(self._run(), name=f"{self.name} run")
-        running.add_done_callback(_ends_the_process)
-        measuring_it = self._start_measuring()
-        try:
-            yield
-        finally:
-            if self.consumer is not None:
-                with suppress(Exception):
-                    await self.consumer.stop()
-            started = [running, *measuring_it]
-            for task in started:
-                task.cancel()
-            await asyncio.gather(*started, return_exceptions=True)
-            for end in self._at_end:
-                end()
-            await self.producer.discard()
-            await self._letters_producer.discard()
-            await self.reader.discard()
-            self.store.close()
-            telemetry.stop()
-
-    def _start_measuring(self) -> "list[asyncio.Task[None]]":
-        """The task that measures, where somebody is told; it waits for nothing else to start."""
-        if not self.settings.otlp_endpoint:
-            return []
-        return [asyncio.create_task(measuring.run(self, self._measures), name="measuring")]
-
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Publish, handle and work until cancelled, as soon as the store is prepared."""
         await self._prepare()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._topic_is_safe())
@@ -270,6 +195,18 @@ class Service:
                 group.create_task(worker.run())
             if self.consumer is not None:
                 group.create_task(self.consumer.run())
+
+    async def stop(self, running: "Collection[asyncio.Task[None]]") -> None:
+        """Finish the batch in hand, cancel these tasks, and close what is open."""
+        if self.consumer is not None:
+            with suppress(Exception):
+                await self.consumer.stop()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        for client in (self.producer, self._letters_producer, self.reader):
+            await client.discard()
+        self.store.close()
 
     async def _topic_is_safe(self) -> None:
         """End the process where our log would lose its beginning, unless that is allowed."""
@@ -305,45 +242,3 @@ async def _unless_restoring(store: Store) -> None:
     """Half a restored store would be taken for the whole. Raises StoreAway."""
     if found := await store[RESTORING].find_one():
         raise StoreAway(f"it is being restored since {found['since']}, and that was not proven yet")
-
-
-def _ends_the_process(running: "asyncio.Task[None]") -> None:
-    """What runs beside HTTP never ends by itself; if it does, a restart is the cure."""
-    if not running.cancelled() and (error := running.exception()):
-        log.critical("the service broke: exit, to be restarted", exc_info=error)
-        os._exit(EXIT_STUCK)
-
-
-def _health(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/health", tags=["health"])
-
-    @router.get("/live")
-    async def live() -> dict[str, str]:
-        """The process runs and its event loop turns."""
-        return {"status": "live"}
-
-    @router.get("/ready")
-    async def ready() -> JSONResponse:
-        """Whether it can do its work now, each part named; 503 where one can't."""
-        parts = await service.readiness()
-        good = all(state == "ok" for state in parts.values())
-        return JSONResponse({"ready": good, **parts}, 200 if good else 503)
-
-    @router.get("/progress")
-    async def progress() -> dict[str, Any]:
-        """Relay backlog, lag by partition, what the inbox did, the dead letters that wait and the
-        subjects that are parked, and what each worker is doing."""
-        waiting, parked = await Letters(service.store).waiting()
-        return {
-            "service": service.name,
-            "recorded": await service.store[LOG].estimated_document_count(),
-            "backlog": await service.relay.backlog(),
-            "lag": await service.consumer.lag() if service.consumer else {},
-            "inbox": dict(service.inbox.outcomes) if service.inbox else {},
-            "dead_letters": {"waiting": waiting, "parked": parked},
-            "workers": {
-                w.name: w.condition.state for w in (service.relay.worker, *service.workers)
-            },
-        }
-
-    return router

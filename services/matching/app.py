@@ -6,18 +6,19 @@ from services.matching.handlers import on
 from services.matching.settings import MatchingSettings
 from services.matching.store import RECORDS
 from shared.service import Service
+from shared.serving import serve
 
 solving.collect_seldom()
 
-app = Service(
-    MatchingSettings.load(),
-    RECORDS,
+service = Service(
+    MatchingSettings.load(), RECORDS, on, workers=[rounds.worker, rounds.expiry, lapsing.worker]
+)
+app = serve(
+    service,
     title="Matching",
     summary="What partners pledge, and which part of it serves which need.",
     routers=[api.router],
     examples=EXAMPLES,
-    on=on,
-    workers=[rounds.worker, rounds.expiry, lapsing.worker],
     measures=[measures.proposals],
     at_end=[solving.close],
-).app
+)

@@ -8,10 +8,16 @@ from services.notify.settings import NotifySettings
 from services.notify.store import RECORDS
 from services.notify.webhooks import courier
 from shared.service import Service
+from shared.serving import serve
 
-app = Service(
+service = Service(
     NotifySettings.load(),
     RECORDS,
+    on,
+    workers=[sender.worker, courier.worker, verifier.worker, reporter.worker],
+)
+app = serve(
+    service,
     title="Notify",
     summary="Who was told what, and where they are reached.",
     routers=[
@@ -20,7 +26,5 @@ app = Service(
         verification_api.router,
     ],
     examples=EXAMPLES,
-    on=on,
-    workers=[sender.worker, courier.worker, verifier.worker, reporter.worker],
     measures=[measures.notices],
-).app
+)

@@ -6,13 +6,13 @@ from services.projects.handlers import on
 from services.projects.settings import ProjectsSettings
 from services.projects.store import RECORDS
 from shared.service import Service
+from shared.serving import serve
 
-app = Service(
-    ProjectsSettings.load(),
-    RECORDS,
+service = Service(ProjectsSettings.load(), RECORDS, on)
+app = serve(
+    service,
     title="Projects",
     summary="What Ukrainian authorities need, and the projects it becomes.",
     routers=[api.router],
     examples=EXAMPLES,
-    on=on,
-).app
+)

@@ -13,6 +13,7 @@ from shared import crash
 from shared.handlers import Handlers
 from shared.log import Folded, Records
 from shared.service import Service
+from shared.serving import serve
 from shared.settings import Settings
 from shared.uow import UnitOfWork
 from tests.bench.thing import Thing, ThingHappened
@@ -53,7 +54,6 @@ async def on_thing_happened(event: ThingHappened, uow: UnitOfWork) -> None:
 if __name__ == "__main__":
     if spec := os.environ.pop(crash.VARIABLE, ""):
         crash.arm(spec)
-    service = Service(
-        Settings.load(), RECORDS, title="Faulty", summary="Faulty.", routers=[], examples={}, on=on
-    )
-    uvicorn.run(service.app, host="127.0.0.1", port=PORT, access_log=False, log_config=None)
+    service = Service(Settings.load(), RECORDS, on)
+    app = serve(service, title="Faulty", summary="Faulty.", routers=[], examples={})
+    uvicorn.run(app, host="127.0.0.1", port=PORT, access_log=False, log_config=None)

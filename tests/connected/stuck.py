@@ -7,6 +7,7 @@ import uvicorn
 
 from shared.handlers import Handlers
 from shared.service import Service
+from shared.serving import serve
 from shared.settings import Settings
 from shared.uow import UnitOfWork
 from tests.bench.thing import READER, ThingHappened
@@ -23,7 +24,6 @@ async def on_thing_happened(event: ThingHappened, uow: UnitOfWork) -> None:
 
 
 if __name__ == "__main__":
-    service = Service(
-        Settings.load(), READER, title="Stuck", summary="Stuck.", routers=[], examples={}, on=on
-    )
-    uvicorn.run(service.app, host="127.0.0.1", port=int(sys.argv[1]), access_log=False)
+    service = Service(Settings.load(), READER, on)
+    app = serve(service, title="Stuck", summary="Stuck.", routers=[], examples={})
+    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=False)
