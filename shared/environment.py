@@ -25,6 +25,7 @@ TOOLING = {
     "ALLIANCE_COMPOSE": "tests: those on containers run, too",
     "ALLIANCE_COMPOSE_IMAGES": "tests on containers: `kept` takes our images that are there",
     "ALLIANCE_COMPOSE_KEEP": "tests on containers: 1 leaves the deployment, to look at",
+    "ALLIANCE_CONTAINED": "tests on containers: `all` runs every connected test that can run so",
     "ALLIANCE_PROVIDER": "tests: `testcontainers` for Kafka and MongoDB as containers",
     "ALLIANCE_KAFKA_IMAGE": "tests: the image of that Kafka",
     "ALLIANCE_MONGODB_IMAGE": "tests: the image of that MongoDB",
