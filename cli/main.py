@@ -144,7 +144,9 @@ def down(
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """What runs, lag per consumer, relay backlog; exit 1 where something is missing."""
+    """Of the local stack what runs, lag per consumer, relay backlog; exit 1 where something is
+    missing. A deployment is looked at by `alliance doctor`."""
+    Stack.attach(ROOT)  # raises NotStarted, where there is none
     raise typer.Exit(0 if show_status(System(), as_json, _say) else 1)
 
 

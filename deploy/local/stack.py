@@ -75,7 +75,7 @@ class Stack:
         """
         stack = cls(root, cache)
         if stack._noted() is None:
-            raise NotStarted(f"no stack was started in {root}")
+            raise NotStarted(f"no local stack was started in {root}")
         return stack
 
     def start(self, progress: Progress = lambda line: None) -> Addresses:
