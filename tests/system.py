@@ -104,4 +104,4 @@ def running(settings: Mapping[str, str] | None = None, **kwargs: object) -> Iter
             system.start()
             yield system
         finally:
-            system.stop()
+            system.wipe()

@@ -104,18 +104,22 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything that runs on it: services first, then its own parts. Data stays."""
-        own = [part.process for part in (self.mailbox, self.kafka, self.store)]
-        names = {process.name for process in own}
-        for group in (
-            [process for process in self.processes() if process.name not in names],
-            own,
-        ):
+        own = {part.process.name: part for part in (self.mailbox, self.kafka, self.store)}
+        others = [process for process in self.processes() if process.name not in own]
+        for group in (others, [self.mailbox.process, self.kafka, self.store.process]):
             with ThreadPoolExecutor() as pool:
-                list(pool.map(lambda process: process.stop(30.0), group))
+                list(pool.map(lambda part: part.stop(30.0), group))
 
     def wipe(self) -> None:
-        """Stop it and delete its data, mail, logs and state; the jars in the cache stay."""
-        self.stop()
+        """End it at once and delete its data, mail, logs and state; the jars in the cache stay.
+
+        Nothing is asked to end well, since what it would write on its way is deleted; but Kafka is
+        once, for what makes its next starts faster.
+        """
+        if self.kafka.process.alive() and not self.kafka.starts_fast:
+            self.stop()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Process.kill, self.processes()))
         for directory in (
             self.kafka.home,
             self.store.data,

@@ -108,7 +108,7 @@ class System:
         self.stack.stop()
 
     def wipe(self) -> None:
-        """Stop everything and delete its data; the next start begins anew."""
+        """End everything at once and delete its data; the next start begins anew."""
         self.stack.wipe()
         self._ports_file.unlink(missing_ok=True)
         self.ports = {}
