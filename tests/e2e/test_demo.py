@@ -189,4 +189,6 @@ def test_up_status_and_down(tmp_path: Path) -> None:
     finally:
         down = runner.alliance("down", "--wipe", env=other)
     assert down.returncode == 0
-    assert runner.alliance("status", env=other).returncode == 1
+    gone = runner.alliance("status", env=other)
+    assert gone.returncode == 2
+    assert "no local stack was started" in gone.stderr
