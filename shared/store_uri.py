@@ -1,7 +1,7 @@
 """What a MongoDB connection string may say: where the store is, and nothing unsafe."""
 
 from ipaddress import ip_address
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 _SAFE = {"w": ("majority",), "journal": ("true",), "readconcernlevel": ("majority",)}
 
@@ -14,14 +14,15 @@ def safe_uri(uri: str) -> str:
     """
     if not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("allowed: mongodb://host:port/… or mongodb+srv://host/…")
-    parts = urlsplit(uri)
-    user, _, hosts = parts.netloc.rpartition("@")
+    # Not by urlsplit: it refuses several hosts with an IPv6 address among them, which are no URL.
+    where, _, options = uri.partition("://")[2].partition("?")
+    user, _, hosts = where.partition("/")[0].rpartition("@")
     if ":" in user and not all(_is_loopback(host) for host in hosts.split(",")):
         raise ValueError(
             "has a password in it, allowed: ALLIANCE_MONGODB_USERNAME and "
             "ALLIANCE_MONGODB_PASSWORD_FILE instead"
         )
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+    for name, value in parse_qsl(options, keep_blank_values=True):
         if value.casefold() not in _SAFE.get(name.casefold(), (value.casefold(),)):
             raise ValueError(
                 f"says {name}={value}, allowed: {name}={_SAFE[name.casefold()][0]} or nothing; "
