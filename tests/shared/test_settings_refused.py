@@ -121,6 +121,7 @@ def test_example_values_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) 
         ("members-db:27017?swordfish", "allowed: mongodb://host:port"),
         ("mongodb://members-db/?w=1&appname=swordfish", "says w=1, allowed: w=majority"),
         ("mongodb://members-db/?W=0", "says W=0"),
+        ("mongodb://members-db?w=1", "says w=1"),
         ("mongodb://members-db/?journal=false", "says journal=false, allowed: journal=true"),
         ("mongodb://members-db/?readConcernLevel=local", "allowed: readConcernLevel=majority"),
     ],
