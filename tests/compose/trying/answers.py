@@ -18,6 +18,9 @@ AFTER_THE_RIGHTS = {
 }
 """What it says to whoever may, when something else is wrong with what was asked."""
 
+NOT_YET = {14: "the coordinator loads", 15: "it is not there yet", 16: "it has moved"}
+"""What it says for some seconds after its start: to be asked again."""
+
 
 def outcome(code: int) -> str:
     """Whether it was allowed, by the broker's answer."""

@@ -4,6 +4,7 @@ Nothing of it changes anything, whether it is allowed or not: a record that no l
 that the group does not know.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from tests.compose.trying.answers import outcome
+from tests.compose.trying.answers import NOT_YET, outcome
 
 _TAKEN = -1
 """No log may take what is written here."""
@@ -112,4 +113,8 @@ async def tries(
     asked += [(word, name, ask) for word, ask in OF_TRANSACTIONS.items() for name in transactions]
     asked += [(word, "", ask) for word, ask in OF_CLUSTER.items()]
     for word, name, ask in asked:
-        yield word, name, outcome(await ask(connection, name))
+        for _ in range(60):
+            if (code := await ask(connection, name)) not in NOT_YET:
+                break
+            await asyncio.sleep(0.5)
+        yield word, name, outcome(code)
