@@ -112,9 +112,9 @@ def test_a_proposal_can_be_told_of_however_the_match_stands(status: str, languag
     """In the feed it stays when the match has ended; only a proposed one asks for an answer."""
     [letter, _] = letters(proposed())
     told = Letter(**{**vars(letter), "match_status": status})
-    text = wording.entry(told, TITLES, language=language).text
     asks = {"en": "Please accept or decline it.", "uk": "прийміть або відхиліть"}[language]
-    assert (asks in text) == (status == "proposed")
+    for written in (wording.entry, wording.write):
+        assert (asks in written(told, TITLES, language=language).text) == (status == "proposed")
 
 
 def test_a_declined_match_gives_the_reason() -> None:
