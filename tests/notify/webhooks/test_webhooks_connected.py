@@ -31,20 +31,11 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def mail() -> Iterator[MailServer]:
-    """A mail server that takes everything."""
-    server = MailServer()
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def notify(stack: Stack, mail: MailServer) -> Iterator[Notify]:
+def notify(stack: Stack, server: MailServer) -> Iterator[Notify]:
     """The service, which knows Irpin and its address."""
     service = Notify(stack)
-    service.start(mail.port, ready=True, **SETTINGS)
-    service.verified_contact(mail.messages, contact_of(IRPIN), "mayor@irpin.example")
+    service.start(server.port, ready=True, **SETTINGS)
+    service.verified_contact(server.messages, contact_of(IRPIN), "mayor@irpin.example")
     service.publish([LOGS.envelope(applied(m)) for m in (IRPIN, CASCAIS)])
     until(lambda: service.db["recipients"].count_documents({}) == 2)
     yield service
@@ -118,7 +109,7 @@ def to_webhooks(notify: Notify, about: str, number: int = 1) -> list[Json]:
 
 
 def test_a_notice_arrives_signed_beside_the_mail_and_only_of_kinds_that_are_wanted(
-    notify: Notify, owner: Owner, receiver: Receiver, mail: MailServer
+    notify: Notify, owner: Owner, receiver: Receiver, server: MailServer
 ) -> None:
     """standardwebhooks takes it; the webhook-id is the notice's; a replay of events sends none."""
     webhook, secret = owner.register(receiver.url, "needs")
@@ -284,7 +275,7 @@ def test_a_gigabyte_is_not_read_and_a_redirect_not_followed(
 
 
 def test_a_410_disables_and_the_owner_is_told_by_mail(
-    notify: Notify, owner: Owner, receiver: Receiver, mail: MailServer
+    notify: Notify, owner: Owner, receiver: Receiver, server: MailServer
 ) -> None:
     """Nothing more is sent until the owner enables it; what was missed may be replayed."""
     webhook, _ = owner.register(receiver.url)
@@ -295,7 +286,7 @@ def test_a_410_disables_and_the_owner_is_told_by_mail(
     assert (shown["status"], shown["cause"]) == ("disabled", "gone")
     [told] = notify.settled(1, message="webhook-disabled", thread=webhook)
     assert (told["status"], told["channel"]) == ("sent", "email")
-    letter = next(m for m in mail.messages if m["Message-ID"] == told["message_id"])
+    letter = next(m for m in server.messages if m["Message-ID"] == told["message_id"])
     assert "webhook" in letter["Subject"]
     text = "".join(part.get_content() for part in letter.iter_parts())
     assert webhook in text
@@ -346,7 +337,7 @@ def test_what_is_removed_gets_nothing_and_its_url_is_erased(
 
 
 def test_killed_between_request_and_record_it_sends_again_under_the_same_id(
-    notify: Notify, owner: Owner, receiver: Receiver, mail: MailServer
+    notify: Notify, owner: Owner, receiver: Receiver, server: MailServer
 ) -> None:
     """SIGKILL while the server answers: the attempt is uncertain, and the only duplicate."""
     webhook, _ = owner.register(receiver.url)
@@ -358,7 +349,7 @@ def test_killed_between_request_and_record_it_sends_again_under_the_same_id(
     for kill in range(1, 4):
         until(partial(receiver.has, 3 * kill))
         notify.process.kill()
-        notify.start(mail.port, ready=False, **SETTINGS)
+        notify.start(server.port, ready=False, **SETTINGS)
     found = notify.settled(12, timeout=120, about=about, channel="webhook")
     assert {notice["status"] for notice in found} == {"sent"}
     received = Counter(request.headers["webhook-id"] for request in receiver.requests)
@@ -371,13 +362,13 @@ def test_killed_between_request_and_record_it_sends_again_under_the_same_id(
 
 
 def test_a_webhook_that_takes_nothing_for_long_is_disabled(
-    notify: Notify, owner: Owner, mail: MailServer
+    notify: Notify, owner: Owner, server: MailServer
 ) -> None:
     """Nobody listens: after so many attempts over so long a time; pauses grow in between."""
     notify.process.stop()
     short = {"ALLIANCE_WEBHOOK_DISABLE_SECONDS": "2", "ALLIANCE_WEBHOOK_DISABLE_ATTEMPTS": "3"}
     longest = {"ALLIANCE_WEBHOOK_LONGEST_PAUSE_SECONDS": "1"}
-    notify.start(mail.port, ready=True, **SETTINGS, **short, **longest)
+    notify.start(server.port, ready=True, **SETTINGS, **short, **longest)
     webhook, _ = owner.register(f"http://127.0.0.1:{free_port()}/")
     [notice] = to_webhooks(notify, tell(notify))
     assert (notice["status"], notice["reason"]) == ("failed", "gave-up")
@@ -389,7 +380,7 @@ def test_a_webhook_that_takes_nothing_for_long_is_disabled(
 
 
 def test_a_replay_of_everything_sends_nothing(
-    notify: Notify, owner: Owner, receiver: Receiver, mail: MailServer
+    notify: Notify, owner: Owner, receiver: Receiver, server: MailServer
 ) -> None:
     """Rebuilding from the logs, and reading every topic again, with both servers listening."""
     owner.register(receiver.url)
@@ -397,17 +388,17 @@ def test_a_replay_of_everything_sends_nothing(
     to_webhooks(notify, event)
     notify.settled(1, about=event, channel="email")
     until(lambda: notify.db["log"].count_documents({"position": None}) == 0)
-    before = (len(receiver.requests), len(mail.messages), notify.db["log"].count_documents({}))
+    before = (len(receiver.requests), len(server.messages), notify.db["log"].count_documents({}))
     addresses = notify.stack.addresses
     found = asyncio.run(rebuild("notify", addresses.kafka, addresses.mongodb))
     assert found.equal, found.different
     handled = notify.db["inbox"].count_documents({})
     notify.process.stop()
     asyncio.run(forget_group(addresses.kafka, "notify"))
-    notify.start(mail.port, ready=True, **SETTINGS)
+    notify.start(server.port, ready=True, **SETTINGS)
     until(lambda: notify.http.get("/health/progress").json()["inbox"].get("repeated", 0) >= handled)
     time.sleep(1.5)
-    after_it = (len(receiver.requests), len(mail.messages), notify.db["log"].count_documents({}))
+    after_it = (len(receiver.requests), len(server.messages), notify.db["log"].count_documents({}))
     assert after_it == before
 
 
