@@ -47,6 +47,9 @@ class MailServer:
         self.answers: dict[str, list[str]] = {}
         self.messages: list[EmailMessage] = []
         self.pause = 0.0
+        """Seconds before a message is kept."""
+        self.answers_after = 0.0
+        """Seconds from then to the answer."""
         self.begun = 0
         self._controller: Controller | None = None
 
@@ -78,6 +81,7 @@ class MailServer:
         message = message_from_bytes(content, policy=policy.default)
         assert isinstance(message, EmailMessage)
         self.messages.append(message)
+        await asyncio.sleep(self.answers_after)
         return "250 OK"
 
 

@@ -78,8 +78,8 @@ def test_each_mail_has_an_id_of_its_own_that_stays_the_same() -> None:
     ids = [model.mail_id(state, "verification") for state in (first, asked, anew)]
     assert len(set(ids)) == 3
     assert model.mail_id(after(), "verification") == ids[0]
-    assert model.still_due(asked, 1, "verification", 2)
-    assert not model.still_due(asked, 1, "verification", 1)
+    assert sent(asked, 1).due == ("verification",)
+    assert sent(asked, 2).due == ()
 
 
 def test_mails_to_verify_are_not_asked_for_without_end() -> None:

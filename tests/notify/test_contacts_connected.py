@@ -1,6 +1,7 @@
 """Addresses on a running notify: verified by their link, suspended, shown and erased."""
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -162,6 +163,46 @@ def test_the_mail_is_sent_again_on_request_but_not_without_end(
     assert httpx.post(link_in(first)).status_code == 200
     done = ask(headers={"Idempotency-Key": str(ContactRef.new())})
     assert (done.status_code, done.json()["type"]) == (409, "urn:alliance:problem:not-unverified")
+
+
+@pytest.mark.parametrize("meanwhile", ["verified", "asked again", "changed", "erased"])
+def test_what_the_mail_server_took_is_recorded_whatever_comes_meanwhile(
+    notify: Notify, server: MailServer, meanwhile: str
+) -> None:
+    """Something happens after the mail has come and before the server's 250: each mail that came is
+    in the log, once, by its Message-ID, and what is due then is sent."""
+    ref, new = ContactRef.new(), "quicker@irpin.example"
+    server.answers_after = 0.7
+    try:
+        notify.set_contact(ref, "quick@irpin.example")
+        mail = mail_to(server, "quick@irpin.example")
+        match meanwhile:
+            case "verified":
+                httpx.post(link_in(mail)).raise_for_status()
+            case "asked again":
+                key = {"Idempotency-Key": str(ContactRef.new())}
+                notify.http.post(f"/contacts/{ref}/verifications", headers=key).raise_for_status()
+            case "changed":
+                notify.set_contact(ref, new)
+            case "erased":
+                notify.http.delete(f"/contacts/{ref}").raise_for_status()
+        assert recorded(notify, ref) == []
+        number = 2 if meanwhile in ("asked again", "changed") else 1
+        until(lambda: len(recorded(notify, ref)) == number)
+    finally:
+        server.answers_after = 0.0
+    until(lambda: notify.standing(ref)["due"] == [])
+    time.sleep(0.5)
+    assert recorded(notify, ref) == [m["Message-ID"] for m in server.messages]
+    assert {m["To"] for m in server.messages} <= {"quick@irpin.example", new}
+    assert len(server.messages) == number
+
+
+def recorded(notify: Notify, ref: ContactRef) -> list[str]:
+    """The Message-IDs of the mails about a contact that the log says were sent, in order."""
+    query = {"subject": ref, "type": {"$regex": "contact-mail-sent"}}
+    documents = notify.db["log"].find(query).sort("_id", 1)
+    return [json.loads(d["data"])["message_id"] for d in documents]
 
 
 def test_what_waits_for_an_address_that_is_never_verified_is_given_up(

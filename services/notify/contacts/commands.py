@@ -11,6 +11,7 @@ from services.notify.contacts.model import ContactState, Limits, Status
 from services.notify.store import contact_states, recipients
 from shared.actor import Command
 from shared.errors import NotFound, NotYours
+from shared.events import read_event
 from shared.events.envelope import rfc3339
 from shared.events.facts import Line1
 from shared.events.ids import ContactRef
@@ -22,7 +23,7 @@ from shared.events.notify import (
     ContactMailSent,
     VerificationAsked,
 )
-from shared.log import LOG
+from shared.log import LOG, envelope
 from shared.uow import UnitOfWork
 
 
@@ -126,7 +127,17 @@ async def suspend(ref: ContactRef, bounce: Bounce, report: bool, uow: UnitOfWork
 
 
 async def close_mail(outcome: ContactMailSent | ContactMailFailed, uow: UnitOfWork) -> None:
-    """Record what became of a mail about an address; where it is not due any more, nothing."""
+    """Record what became of a mail about an address, once. One that was sent was sent, also where
+    it is not due any more: its link may have been followed before we were here."""
     state = await uow.get(contact_states, outcome.contact_ref)
-    if model.still_due(state, outcome.edition, outcome.mail, outcome.number):
+    if state is None:
+        return
+    known = not isinstance(outcome, ContactMailSent) or await _is_recorded(outcome, uow)
+    if model.is_due(state, outcome) or not known:
         await uow.record(contact_states, outcome)
+
+
+async def _is_recorded(outcome: ContactMailSent, uow: UnitOfWork) -> bool:
+    query = {"subject": outcome.contact_ref, "type": outcome.ce_type()}
+    documents = await uow.store[LOG].find(query, session=uow.session).to_list(None)
+    return outcome in [read_event(envelope("notify", document)) for document in documents]

@@ -111,13 +111,12 @@ def suspend(
     return ContactSuspended(contact_ref=state.id, edition=version, code=code, report=report)
 
 
-def still_due(state: ContactState | None, version: int, mail: ContactMail, number: int) -> bool:
-    """Whether what became of a mail is still to be recorded."""
+def is_due(state: ContactState, outcome: ContactMailSent | ContactMailFailed) -> bool:
+    """Whether the mail that this came of is due: this one, to the address of now."""
     return (
-        state is not None
-        and state.edition == version
-        and mail in state.due
-        and state.number(mail) == number
+        state.edition == outcome.edition
+        and outcome.mail in state.due
+        and state.number(outcome.mail) == outcome.number
     )
 
 
@@ -140,8 +139,9 @@ def evolve(state: ContactState | None, event: Event) -> ContactState:
             due = ("address-suspended",) if e.report else ()
             return state.model_copy(update={"status": "suspended", "code": e.code, "due": due})
         case ContactState(), ContactMailSent() | ContactMailFailed() as e:
-            left = tuple(mail for mail in state.due if mail != e.mail)
-            return state.model_copy(update={"due": left})
+            if not is_due(state, e):
+                return state
+            return state.model_copy(update={"due": tuple(m for m in state.due if m != e.mail)})
         case ContactState(), ContactExported():
             return state
         case ContactState(), ContactErased():

@@ -89,6 +89,8 @@ class Verifier:
 
     async def step(self, lease: Lease) -> bool:
         """Send what is due, some at a time; an attempt that has begun is finished and recorded."""
+        for key in list(self._ended):  # handed over, and the store would not have it
+            await self._record(key)
         now = asyncio.get_running_loop().time()
         waiting = [ref for ref, (at, _) in self._later.items() if at > now]
         documents = await store.contacts_with_mail(self._store, waiting, AT_ONCE)
@@ -124,9 +126,9 @@ class Verifier:
             return await self._sent(due)
 
     async def _sent(self, due: Due) -> bool:
-        if due.key not in self._ended and due.old > self._settings.send_give_up_seconds:
+        if due.old > self._settings.send_give_up_seconds:
             self._end(due, "gave-up")
-        if due.key not in self._ended:
+        else:
             message, contact = await self._written(due)
             if message is None or contact is None:
                 return self._put_off(due, WAIT_SECONDS)
