@@ -34,6 +34,9 @@ TODAY = datetime.now(UTC).date().isoformat()
 PRINCIPLES = list(principles.CODES)
 IRPIN, BORODIANKA = "UA32080150010049888", "UA32080030010080493"
 
+FOLLOWING = {"rounds", "verifier"}
+"""Workers that may record something about what was handled before."""
+
 Json = dict[str, Any]
 
 
@@ -64,7 +67,8 @@ class Cast:
         self._say(f"\n▶ {words}")
 
     async def at_rest(self, timeout: float = 60.0) -> None:
-        """Return when nothing is on its way: no backlog, no lag, no notice to be sent, all shown.
+        """Return when nothing is on its way: no backlog, no lag, no round, no mail to be sent, all
+        shown.
 
         Raises TimeoutError with what is left.
         """
@@ -73,6 +77,7 @@ class Cast:
             found = [await self.get(s, "/health/progress") for s in self._system.services]
             queued = await self.get("notify", "/notices?status=queued")
             waits = sum(p["backlog"] + sum(p["lag"].values()) for p in found) + len(queued)
+            waits += sum(len(FOLLOWING & set(p["at_work"])) for p in found)
             recorded = sum(p["recorded"] for p in found)
             if not waits and self._shown == recorded == len(self._timeline.entries):
                 return  # twice the same, so nothing was recorded in between

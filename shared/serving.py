@@ -110,8 +110,9 @@ def _health(service: Service) -> APIRouter:
     @router.get("/progress")
     async def progress() -> dict[str, Any]:
         """Relay backlog, lag by partition, what the inbox did, the dead letters that wait and the
-        subjects that are parked, and what each worker is doing."""
+        subjects that are parked, how each worker stands, and which are at work now."""
         waiting, parked = await Letters(service.store).waiting()
+        workers = (service.relay.worker, *service.workers)
         return {
             "service": service.name,
             "recorded": await service.store[LOG].estimated_document_count(),
@@ -119,9 +120,8 @@ def _health(service: Service) -> APIRouter:
             "lag": await service.consumer.lag() if service.consumer else {},
             "inbox": dict(service.inbox.outcomes) if service.inbox else {},
             "dead_letters": {"waiting": waiting, "parked": parked},
-            "workers": {
-                w.name: w.condition.state for w in (service.relay.worker, *service.workers)
-            },
+            "workers": {worker.name: worker.condition.state for worker in workers},
+            "at_work": [worker.name for worker in workers if worker.at_work],
         }
 
     return router

@@ -113,6 +113,13 @@ class Worker:
         self._begin = begin
         self._poll = poll
         self._wake = asyncio.Event()
+        self._stepping = False
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it does something now or is about to: not while another instance does it."""
+        standing_by = self.condition.state == "standing by"
+        return not standing_by and (self._stepping or self._wake.is_set())
 
     @property
     def trouble(self) -> str:
@@ -176,13 +183,16 @@ class Worker:
             await self._lease.beat()
 
     async def _work(self) -> None:
+        self._stepping = True  # until a step says that there is no more, also if one fails
         if self._begin is not None:
             await self._begin(self._lease)
         self.condition = Condition("holding")
         while True:
+            self._stepping = True
             self._wake.clear()
             if await self._step(self._lease):
                 continue
+            self._stepping = False
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._poll):
                     await self._wake.wait()

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -243,6 +244,15 @@ class Acting:
                         found[f"{service} has not handled of {owner}"] = missing
         return found
 
+    async def deciding(self) -> list[str]:
+        """The instances of matching that are in a round now, or about to begin one."""
+        found = []
+        for name in [n for n in self.system.ports if n.partition("-")[0] == "matching"]:
+            with suppress(httpx.TransportError):  # one that is down decides nothing
+                if "rounds" in (await self.got(name, "/health/progress"))["at_work"]:
+                    found.append(name)
+        return found
+
     async def at_rest(self, timeout: float = 60.0) -> None:
         """Return when all that was recorded is published and handled, and nothing new follows.
 
@@ -252,6 +262,8 @@ class Acting:
         while True:
             now = self.recorded()
             left = self.unhandled()
+            if not left and (deciding := await self.deciding()):
+                left = {"in a round": deciding}
             if not left and now == before == self.recorded():
                 return
             before = now if not left else None

@@ -295,17 +295,3 @@ def _part(amount: Json) -> Json:
     if "quantity" in amount:
         return amount | {"quantity": max(1, amount["quantity"] // 3)}
     return amount | {"amount": f"{max(1, int(float(amount['amount']) / 3))}.00"}
-
-
-async def rounds_have_ended(acting: Acting, quiet: float = 3.0) -> None:
-    """Return when nothing has been recorded for so many seconds: no round has more to propose."""
-    last: tuple[Json, float] = ({}, time.monotonic())
-
-    def still() -> bool:
-        nonlocal last
-        if (now := acting.recorded()) != last[0]:
-            last = (dict(now), time.monotonic())
-        return time.monotonic() - last[1] > quiet
-
-    await until(still, 90, "whether rounds have ended", every=0.3)
-    await acting.at_rest()

@@ -460,8 +460,10 @@ async def test_health_says_what_it_is_asked(acting: Acting) -> None:
         assert isinstance(progress["recorded"], int)
         assert progress["backlog"] >= 0
         assert set(progress) == {
-            *("service", "recorded", "backlog", "lag", "inbox", "dead_letters", "workers")
+            *("service", "recorded", "backlog", "lag", "inbox", "dead_letters"),
+            *("workers", "at_work"),
         }
+        assert set(progress["at_work"]) <= set(progress["workers"])
         assert progress["workers"]["relay"] == "holding"
     workers = {"rounds", "expiry", "lapsing", "dead-letters"}
     assert set(ready) == {"store", "broker", "relay", "consumer"} | workers

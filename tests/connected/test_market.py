@@ -14,7 +14,7 @@ from cli.redecide import again
 from cli.services import known
 from cli.topics import lag, partitions, read_all
 from tests.connected.acting import THREE, Acting
-from tests.connected.market import Market, rounds_have_ended
+from tests.connected.market import Market
 from tests.system import TestBuild, running
 
 SEED = 20220630
@@ -49,7 +49,7 @@ async def market(acting: Acting) -> Market:
     found = Market(acting, SEED, SECONDS)
     await found.open()
     await found.go_on()
-    await rounds_have_ended(acting)
+    await acting.at_rest(120)
     return found
 
 
