@@ -23,6 +23,7 @@ from deploy.local.provide import PROVIDER_VARIABLE, TESTCONTAINERS, contained
 from deploy.local.secantus import LIFETIME_VARIABLE
 from deploy.local.stack import Addresses, Stack
 from deploy.local.system import SERVICES, System
+from tests.forked import Forked
 
 FAST = {
     "ALLIANCE_LEASE_SECONDS": "2",
@@ -87,6 +88,7 @@ class TestBuild(System):
         super().__init__(root, **kwargs)  # type: ignore[arg-type]
         if os.environ.get(PROVIDER_VARIABLE) == TESTCONTAINERS:
             self.stack = Contained(root)
+        self.stack.program = Forked
 
     def command(self, service: str, port: int) -> list[str]:
         return [sys.executable, "-m", "tests.chaos.service", service, str(port)]

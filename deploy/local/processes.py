@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
 
@@ -27,8 +28,28 @@ Check = int | tuple[str, int] | Callable[[], bool]
 
 _START_TIME_TOLERANCE = 1.0  # seconds; the kernel's boot time moves a little as the clock is set
 _POLL = 0.02  # seconds
-# The children of this very process, by pid: it alone can reap them, whichever `Process` asks.
-_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
+
+
+class Child(Protocol):
+    """What this very process started, as `subprocess.Popen` has it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended, where that was seen; minus the number of a signal."""
+
+    def poll(self) -> int | None:
+        """The same, looked at now."""
+
+    def wait(self, timeout: float) -> int:
+        """The same, waited for. Raises subprocess.TimeoutExpired."""
+
+
+# By pid: this process alone can reap them, whichever `Process` asks.
+_CHILDREN: dict[int, Child] = {}
 
 
 class ProcessFailed(RuntimeError):
@@ -57,7 +78,7 @@ class Process:
         self.cwd = cwd
         self.log_file = root / f"{name}.log"
         self.pid_file = root / f"{name}.pid"
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
 
     def start(self) -> None:
         """Start it and return at once. Raises ProcessFailed if it runs already or cannot run."""
@@ -65,20 +86,24 @@ class Process:
             raise ProcessFailed(f"{self.name} runs already, as process {self.pid}")
         self.root.mkdir(parents=True, exist_ok=True)
         try:
-            with self.log_file.open("ab") as log:
-                self._child = subprocess.Popen(
-                    self.command,
-                    env=os.environ | self.env,
-                    cwd=self.cwd,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+            self._child = self._spawn()
         except OSError as error:
             raise ProcessFailed(f"{self.name} did not start: {error}") from error
         _CHILDREN[self._child.pid] = self._child
         self._write_pid(self._child.pid)
+
+    def _spawn(self) -> Child:
+        """Run the command, its output appended to the log."""
+        with self.log_file.open("ab") as log:
+            return subprocess.Popen(
+                self.command,
+                env=os.environ | self.env,
+                cwd=self.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def wait_ready(self, check: Check, timeout: float = 30.0) -> None:
         """Wait until `check` answers, at most `timeout` seconds.

@@ -60,6 +60,9 @@ class Stack:
     (`.process.kill()`), paused and started one by one.
     """
 
+    program: type[Process] = Process
+    """What runs a program on it."""
+
     def __init__(self, root: Path = ROOT, cache: Path = CACHE, usual_ports: bool = False) -> None:
         self.root = root
         self.cache = cache
@@ -151,7 +154,7 @@ class Stack:
         env: Mapping[str, str] | None = None,
     ) -> Process:
         """A program that uses the stack, such as a service: `stop` of the stack stops it too."""
-        return Process(name, command, env, self.root / "run", CHECKOUT)
+        return self.program(name, command, env, self.root / "run", CHECKOUT)
 
     def processes(self) -> list[Process]:
         """All that was started on it and not stopped, its own parts among them."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.stack import Stack
+from tests.forked import Forked
 from tests.notify.running import MailServer
 from tests.notify.samples import Logs
 
@@ -13,6 +14,7 @@ from tests.notify.samples import Logs
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Kafka, a store and a mailbox."""
     started = Stack(tmp_path_factory.mktemp("stack"))
+    started.program = Forked
     started.start(print)
     yield started
     started.wipe()

@@ -12,6 +12,7 @@ from deploy.local.mailbox import verification_link
 from deploy.local.stack import Stack
 from shared.events import Envelope
 from shared.events.ids import NeedId
+from tests.forked import Forked
 from tests.notify.browser import CONTRAST, MISSING, browser, chromium
 from tests.notify.running import MailServer, Notify, until
 from tests.notify.samples import IRPIN, Logs, applied, contact_of, need_posted
@@ -25,6 +26,7 @@ IRPIN_CONTACT = contact_of(IRPIN)
 def notify(tmp_path_factory: pytest.TempPathFactory, server: MailServer) -> Iterator[Notify]:
     """The service on a stack of its own, whose mails have links."""
     stack = Stack(tmp_path_factory.mktemp("links"))
+    stack.program = Forked
     stack.start(print)
     keys = stack.root / "link.keys"
     keys.write_text(secrets.token_urlsafe(48) + "\n")

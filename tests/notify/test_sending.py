@@ -21,6 +21,7 @@ from shared import crash
 from shared.auth import Issuer
 from shared.mongo import Store
 from tests.bench.notices import bench, fill
+from tests.forked import Forked
 from tests.notify.misbehaving import HANG, Misbehaving
 
 KILLS = int(os.environ.get("ALLIANCE_SENDING_KILLS", "14"))
@@ -66,7 +67,7 @@ class Dying:
         """The test build, to be started."""
         env = self._env | ({crash.VARIABLE: armed} if armed else {})
         command = [sys.executable, "-m", "tests.chaos.service", "notify", str(free_port())]
-        return Process("notify", command, env, root=self._root)
+        return Forked("notify", command, env, root=self._root)
 
     def left(self) -> int:
         """Notices that are queued still."""
