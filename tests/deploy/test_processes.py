@@ -169,3 +169,23 @@ def test_nobody_gets_a_port_that_another_is_about_to_use() -> None:
     """Also before anybody listens on it."""
     given = [free_port() for _ in range(500)]
     assert len(set(given)) == len(given)
+
+
+def test_nor_does_another_process_while_whoever_was_given_it_lives(
+    run: Run, tmp_path: Path
+) -> None:
+    """Two test runs at the same time; what an ended process had is given again."""
+    ours = free_port()
+    code = (
+        "from deploy.local.ports import free_port\n"
+        f"print({ours}, free_port({ours}), free_port(), flush=True)\n"
+        "import time; time.sleep(60)"
+    )
+    other = run(code)
+    other.start()
+    other.wait_ready(lambda: len(other.log_tail().split()) == 3, timeout=20)
+    asked, given, theirs = map(int, other.log_tail().split())
+    assert asked == ours != given
+    assert free_port(theirs) != theirs
+    other.kill()
+    assert free_port(theirs) == theirs
