@@ -184,6 +184,8 @@ def rebuild(
     """Fold the logs into a fresh database and compare it with the live one; exit 0 if equal."""
     if service not in (*NAMES, "all"):
         raise typer.BadParameter(f"{service}: allowed: {', '.join(NAMES)}, all")
+    if keep and replace:
+        raise typer.BadParameter("--keep and --replace: what takes the live place is not kept")
     equal = True
     for name in NAMES if service == "all" else (service,):
         if replace:

@@ -108,7 +108,7 @@ JOBS: dict[str, Listed] = {
     "members-operator": Listed(
         user=10001,
         networks="store-members",
-        secrets="ca.pem kafka-members.password mongo-members.password operator.id operator.secret",
+        secrets="ca.pem mongo-members.password operator.id operator.secret",
         kind="job",
     ),
     **{
