@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deploy.local.jars import VERSION, JarsMissing, Progress, kafka_jars
 from deploy.local.java import Java, runtime
-from deploy.local.processes import Process
+from deploy.local.processes import Process, alone
 
 # A topic's own settings are in deploy/kafka/topics.toml; these are the broker's.
 SETTINGS = """\
@@ -155,8 +155,9 @@ class Kafka:
         shutil.rmtree(data, ignore_errors=True)
         data.mkdir(parents=True)
         model = self.cache / f"kafka-{VERSION}" / "formatted"
-        if not (model / "meta.properties").exists():
-            _format(java, jars, model)
+        with alone(self.cache / f"kafka-{VERSION}.lock"):
+            if not (model / "meta.properties").exists():
+                _format(java, jars, model)
         shutil.copy(model / "bootstrap.checkpoint", data)
         new = data / "meta.properties.new"
         new.write_text(
