@@ -55,7 +55,7 @@ status: $(VENV)/.local ## what runs, lag per consumer, relay backlog
 # --- what a developer runs ---------------------------------------------------
 .PHONY: test compose-test lint schemas mails dashboards pictures fuzz bench-spine bench-matching table-matching docs-matching bench-notices docs-settings clean
 test: $(VENV)/.dev ## every test but the benchmarks, JOBS (2) files at a time; sets up what it needs and cleans up
-	@$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile
+	@$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder
 
 compose-test: $(VENV)/.dev ## the deployment on containers (COMPOSE="cold_start backup": these files only); where no registry is, deploy/images/engine and `deploy/images/build --all` come first
 	@ALLIANCE_COMPOSE=1 $(BIN)/python -m pytest -s $(if $(COMPOSE),$(patsubst %,tests/compose/test_%.py,$(COMPOSE)),tests/compose)
