@@ -184,7 +184,9 @@ def test_several_recipients_can_each_read_it(tmp_path: Path) -> None:
         assert list(read(tmp_path / "a.age", [key])) == [("one", b"1")]
 
 
-@pytest.mark.parametrize("key", ["age1nope", "ssh-ed25519 AAAA", str(KEY)], ids=["age", "ssh", "own"])
+@pytest.mark.parametrize(
+    "key", ["age1nope", "ssh-ed25519 AAAA", str(KEY)], ids=["age", "ssh", "private"]
+)
 def test_what_is_no_public_key_is_refused(key: str) -> None:
     """A private key by mistake, too; it is not repeated whole."""
     with pytest.raises(BackupRefused, match="no public key of age") as refused:
