@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
-from services.notify import audience, digests, mail, store, unsubscribing, vault, wording
+from services.notify import audience, digests, mail, queries, unsubscribing, vault, wording
 from services.notify.delivery import Bundle, Parcel, Queued, ServerAway, Written
 from services.notify.letters import Known, is_complete, letter, overtaken, read
 from services.notify.model import Notice
@@ -58,7 +58,7 @@ class ByMail:
         now = asyncio.get_running_loop().time()
         self._held_back = {ref: until for ref, until in self._held_back.items() if until > now}
         if self._held_back:
-            found = await store.contacts_standing(self._store, self._held_back)
+            found = await queries.contacts_standing(self._store, self._held_back)
             for ref, state in found.items():
                 if state.status != "unverified":
                     del self._held_back[ref]
@@ -73,7 +73,7 @@ class ByMail:
             first = bundle[0].notice
             told_before = 0
             if first.digest and first.not_before:
-                told_before = await store.sent_of_digest(self._store, first.to, first.not_before)
+                told_before = await queries.sent_of_digest(self._store, first.to, first.not_before)
             try:
                 written.append(self._written(bundle, known, told_before))
             except Exception as error:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from services.notify import attempts, audience, model, repeating, store, timing, vault
+from services.notify import attempts, audience, model, queries, repeating, timing, vault
 from services.notify import preferences as wishes
 from services.notify.attempts import AttemptId
 from services.notify.contacts import commands as contacts
@@ -57,9 +57,9 @@ async def tell(event: Event, uow: UnitOfWork) -> None:
         if recipient := await uow.get(recipients, recipient_id):
             await _queue(recipient, waiting, uow)
         else:
-            await store.await_member(uow.store, uow.session, recipient_id, waiting)
+            await queries.await_member(uow.store, uow.session, recipient_id, waiting)
     if told:
-        await store.keep_facts(uow.store, uow.session, envelope)
+        await queries.keep_facts(uow.store, uow.session, envelope)
 
 
 async def learn(event: Event, uow: UnitOfWork) -> None:
@@ -72,7 +72,7 @@ async def meet(event: MemberApplied, uow: UnitOfWork) -> None:
     was known here."""
     await tell(event, uow)
     recipient = await uow.require(recipients, event.member_id)
-    for waiting in await store.awaited(uow.store, uow.session, event.member_id):
+    for waiting in await queries.awaited(uow.store, uow.session, event.member_id):
         await _queue(recipient, waiting, uow)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from opentelemetry.trace import SpanKind
 from pymongo.errors import PyMongoError
 
-from services.notify import attempts, store
+from services.notify import attempts, queries
 from services.notify.attempts import Attempt
 from services.notify.by_mail import BROKEN_PAUSE, not_sent
 from services.notify.contacts.commands import Bounce
@@ -96,7 +96,7 @@ class Hands:
         crash.point("before-attempt")
         taken = self._lanes.take(_now(), self.room(), self._carrier.at_once)
         try:
-            entries = await store.entries(self._store, [e for _, due in taken for _, e in due])
+            entries = await queries.entries(self._store, [e for _, due in taken for _, e in due])
             bundles = [tuple(Queued(n, entries[event]) for n, event in due) for _, due in taken]
             before = await attempts.so_far(self._store, bundles)
             written = await self._write(bundles)

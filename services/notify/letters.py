@@ -6,7 +6,7 @@ What has been overtaken meanwhile is found here, too: then there is nothing to b
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.notify import audience, model, store, vault, wording
+from services.notify import audience, model, queries, vault, wording
 from services.notify.contacts.model import ContactState
 from services.notify.model import Match, Notice
 from services.notify.preferences import Preferences
@@ -35,18 +35,18 @@ class Known:
 
 async def read(database: Store, notices: Sequence[Notice]) -> Known:
     """What is known at this moment."""
-    facts = await store.facts(database, {n.about for n in notices})
+    facts = await queries.facts(database, {n.about for n in notices})
     events = {about: read_event(envelope) for about, envelope in facts.items()}
     named = {name for event in events.values() for name in wording.named(event)}
     return Known(
         facts=facts,
         events=events,
         contacts=await vault.look_up(database, {n.to for n in notices}),
-        contacts_standing=await store.contacts_standing(database, {n.to for n in notices}),
-        preferences=await store.preferences_of(database, {n.recipient_id for n in notices}),
-        standing=await store.standing(database, events),
-        donors=await store.donors(database, {e.subject for e in events.values()}),
-        titles=await store.titles(database, named),
+        contacts_standing=await queries.contacts_standing(database, {n.to for n in notices}),
+        preferences=await queries.preferences_of(database, {n.recipient_id for n in notices}),
+        standing=await queries.standing(database, events),
+        donors=await queries.donors(database, {e.subject for e in events.values()}),
+        titles=await queries.titles(database, named),
     )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from services.notify import store
+from services.notify import queries
 from services.notify.delivery import Queued
 from services.notify.store import notices as all_notices
 from shared import metrics
@@ -20,9 +20,9 @@ async def notices(service: Service) -> None:
         waiting = await service.store[all_notices.name].count_documents(query)
         metrics.notices_waiting.set(waiting, {"channel": channel})
         waited = 0.0
-        for document in await store.due(service.store, channel, rfc3339(datetime.now(UTC))):
+        for document in await queries.due(service.store, channel, rfc3339(datetime.now(UTC))):
             notice = held(all_notices, document).state
-            known = await store.entries(service.store, [document["last_event"]])
+            known = await queries.entries(service.store, [document["last_event"]])
             assert notice is not None
             waited = Queued(notice, known[document["last_event"]]).age
         metrics.oldest_notice.set(waited, {"channel": channel})

@@ -13,7 +13,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from services.notify import mail, store, vault, wording
+from services.notify import mail, queries, vault, wording
 from services.notify.delivery import AddressRefused, MessageRefused, NotHandedOver
 from services.notify.settings import NotifySettings
 from services.notify.smtp import Connections
@@ -63,7 +63,7 @@ class Reporter:
             return False
         self._look_at = now + self._settings.report_seconds
         contact = (await vault.look_up(self._store, [to])).get(to)
-        standing = (await store.contacts_standing(self._store, [to])).get(to)
+        standing = (await queries.contacts_standing(self._store, [to])).get(to)
         if contact is None or standing is None or standing.status != "verified":
             return False
         try:
@@ -131,7 +131,7 @@ class Reporter:
         written = wording.operation(
             message,
             facts,
-            await store.titles(self._store, [recipient] if recipient else []),
+            await queries.titles(self._store, [recipient] if recipient else []),
             language=contact.language,
             zone=contact.timezone,
             name=contact.name_for_greeting,

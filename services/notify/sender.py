@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from services.notify import store
+from services.notify import queries, store
 from services.notify.by_mail import ByMail
 from services.notify.delivery import Carrier
 from services.notify.hands import Due, Hands
@@ -147,7 +147,7 @@ class Sender:
         self._later = {key: at for key, at in self._later.items() if at > now}
         self._lanes.forget_idle(now)
         moment = rfc3339(datetime.now(UTC))
-        documents = await store.due(
+        documents = await queries.due(
             self._store,
             self._carrier.channel,
             moment,
@@ -171,7 +171,7 @@ class Sender:
         """This notice, and those that go in one message with it."""
         if not notice.digest or notice.not_before is None:
             return ((notice, event),)
-        documents = await store.together(self._store, notice.to, notice.not_before, TOGETHER)
+        documents = await queries.together(self._store, notice.to, notice.not_before, TOGETHER)
         taken = {*self._in_hand, notice.id}
         others = [(_notice(d), d["last_event"]) for d in documents if d["_id"] not in taken]
         return ((notice, event), *others)

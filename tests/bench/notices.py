@@ -24,6 +24,7 @@ import aiosmtplib
 
 from deploy.local.ports import free_port
 from deploy.local.stack import Stack
+from services.notify import queries
 from services.notify import store as own
 from services.notify.by_mail import ByMail
 from services.notify.delivery import Queued
@@ -153,10 +154,10 @@ async def floor(mongo: Store, settings: NotifySettings, number: int) -> float:
 async def _written(mongo: Store, settings: NotifySettings, number: int) -> Any:
     carrier = ByMail(settings, mongo)
     ids: list[str] = []
-    documents = await own.due(mongo, "email", "9", limit=number)
+    documents = await queries.due(mongo, "email", "9", limit=number)
     for start in range(0, number, AT_A_TIME):
         page = documents[start : start + AT_A_TIME]
-        entries = await own.entries(mongo, [d["last_event"] for d in page])
+        entries = await queries.entries(mongo, [d["last_event"] for d in page])
         bundles = []
         for document in page:
             notice = held(own.notices, document).state

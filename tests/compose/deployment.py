@@ -53,13 +53,13 @@ class Deployment:
             of_overlays = (name.replace(".yml", ".stand-ins.yml") for name in overlays)
             files += [STAND_INS, *(name for name in of_overlays if (ROOT / name).is_file())]
         self.files = files
-        self._net = f"10.{random.randrange(84, 250)}"
+        self.net = f"10.{random.randrange(84, 250)}"
         self._settings = {
             "ALLIANCE_HTTPS_PORT": str(self.https_port),
             "ALLIANCE_MAIL_PORT": str(self.mail_port),
             "ALLIANCE_URL": self.url,
-            "ALLIANCE_NET": self._net,
-            "ALLIANCE_WEB_NET": f"{self._net}.0",  # what ALLIANCE_NET's was once
+            "ALLIANCE_NET": self.net,
+            "ALLIANCE_WEB_NET": f"{self.net}.0",  # what ALLIANCE_NET's was once
             "COMPOSE_FILE": ":".join(files),
             "COMPOSE_PROJECT_NAME": self.project,
             "ALLIANCE_VERSION": VERSION,
@@ -73,7 +73,7 @@ class Deployment:
         """What an operator does before the first start: a checkout, .env, deploy/init."""
         self.check_out(commit)
         if commit:  # a network whose addresses change can't be changed while it is used
-            (self.root / NETS).write_text(networks_of_today(self._net))
+            (self.root / NETS).write_text(networks_of_today(self.net))
         shutil.copy(self.root / ".env.example", self.root / ".env")
         self.set(self._settings)
         subprocess.run([self.root / "deploy" / "init"], check=True, capture_output=True)

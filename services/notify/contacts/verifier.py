@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from opentelemetry.trace import SpanKind
 
-from services.notify import mail, store, vault, wording
+from services.notify import mail, queries, vault, wording
 from services.notify.contacts import commands, model
 from services.notify.contacts.commands import Bounce
 from services.notify.contacts.model import ContactState
@@ -93,8 +93,8 @@ class Verifier:
             await self._record(key)
         now = asyncio.get_running_loop().time()
         waiting = [ref for ref, (at, _) in self._later.items() if at > now]
-        documents = await store.contacts_with_mail(self._store, waiting, AT_ONCE)
-        entries = await store.entries(self._store, [d["last_event"] for d in documents])
+        documents = await queries.contacts_with_mail(self._store, waiting, AT_ONCE)
+        entries = await queries.entries(self._store, [d["last_event"] for d in documents])
         due = []
         for document in documents:
             state = held(contact_states, document).state
@@ -192,7 +192,7 @@ class Verifier:
         if due.mail == "verification":
             written = await self._verification(due.state, contact)
         else:
-            standing = (await store.contacts_standing(self._store, [to])).get(to)
+            standing = (await queries.contacts_standing(self._store, [to])).get(to)
             verified = standing is not None and standing.status == "verified"
             written = await self._report(due.state, contact) if verified else None
         if written is None:
@@ -224,8 +224,8 @@ class Verifier:
         )
 
     async def _report(self, state: ContactState, contact: Contact) -> Written:
-        members = await store.members_of_contact(self._store, state.id)
-        names = await store.titles(self._store, members)
+        members = await queries.members_of_contact(self._store, state.id)
+        names = await queries.titles(self._store, members)
         facts = {"member": members[0] if members else None, "contact": state.id}
         return wording.operation(
             "address-suspended",

@@ -5,7 +5,7 @@ wants no mail, so notify's log makes every feed again. What was overtaken before
 left out, as in mail. No contact is read.
 """
 
-from services.notify import letters, store, wording
+from services.notify import letters, queries, store, wording
 from services.notify.feeds.model import NOT_PUBLIC, PAGE, Entry, Feed, Kind, urn, uuid_urn
 from services.notify.model import Notice
 from services.notify.settings import NotifySettings
@@ -39,7 +39,7 @@ async def read(
     found = await _notices(mongo, {of: key}, before)
     public_url = settings.public_url
     entries = await _entries(mongo, kind, found[:PAGE], language, public_url)
-    names = (await store.titles(mongo, [key])).get(key, {})
+    names = (await queries.titles(mongo, [key])).get(key, {})
     name = wording.localised(names, language) or key
     return Feed(
         kind=kind,

@@ -15,7 +15,7 @@ from typing import Any
 
 from opentelemetry.trace import SpanKind
 
-from services.notify import commands, model, store
+from services.notify import commands, model, queries, store
 from services.notify.delivery import (
     AddressRefused,
     MessageRefused,
@@ -121,8 +121,8 @@ class Courier:
         now = asyncio.get_running_loop().time()
         self._later = {key: due for key, due in self._later.items() if due > now}
         self._paused = {key: until for key, until in self._paused.items() if until > now}
-        pinged = await store.with_queued_notices(self._store, self._later, PING)
-        queued = await store.with_queued_notices(self._store)
+        pinged = await queries.with_queued_notices(self._store, self._later, PING)
+        queued = await queries.with_queued_notices(self._store)
         waiting = [key for key in queued if key not in self._paused]
         for webhook_id in dict.fromkeys((*pinged, *waiting)):
             if webhook_id not in self._lanes and len(self._lanes) < self._settings.webhooks_at_once:
@@ -145,10 +145,10 @@ class Courier:
 
     async def _lane(self, webhook_id: str) -> None:
         """A webhook's notices, in the order they were queued; a ping first, also in a pause."""
-        for document in await store.queued_for(self._store, webhook_id, self._later, BATCH, PING):
+        for document in await queries.queued_for(self._store, webhook_id, self._later, BATCH, PING):
             await self._take(document)
         while webhook_id not in self._paused and not self._stopping:
-            documents = await store.queued_for(self._store, webhook_id, self._later, BATCH)
+            documents = await queries.queued_for(self._store, webhook_id, self._later, BATCH)
             for document in documents:
                 await self._take(document)
                 if webhook_id in self._paused or self._stopping:
@@ -206,11 +206,11 @@ class Courier:
         if due is not None and due > now:
             self._wait(queued, (due - now).total_seconds())
             return None
-        event = (await store.facts(self._store, [notice.about])).get(notice.about)
+        event = (await queries.facts(self._store, [notice.about])).get(notice.about)
         if event is None:
             self._wait(queued, 1.0)
             return None
-        standing = await store.standing(self._store, {notice.about: read_event(event)})
+        standing = await queries.standing(self._store, {notice.about: read_event(event)})
         if model.superseded(notice, *standing[notice.about]):
             return Ended(_failed(notice, "superseded", made))
         return await self._send(queued, endpoint, payload.body(notice.message, event), made + 1)
