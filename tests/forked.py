@@ -1,10 +1,10 @@
-"""Python programs that tests start by forking a process which has imported what services import.
+"""Python programs that tests start by forking a process which has imported what they import.
 
-A service takes three seconds of a processor to import its libraries, and the tests start services
-some hundreds of times. `Forked` is a `Process` that asks a template for a fork of itself instead of
-starting an interpreter; the fork runs the module as `python -m` does, with its own environment,
-directory, session and log. Everything else, from the first line of the module to its death by a
-signal, is as in any process.
+A service takes three seconds of a processor to import its libraries, the command line no less, and
+the tests start them some hundreds of times. `Forked` is a `Process` that asks a template for a fork
+of itself instead of starting an interpreter; the fork runs the module as `python -m` does, with its
+own environment, directory, session and log. Everything else, from the first line of the module to
+its death by a signal, is as in any process. `run` does the same for a command that ends by itself.
 
 `python -m tests.forked` is the template: a request and an answer a line, both JSON.
 """
@@ -16,10 +16,13 @@ import json
 import os
 import pkgutil
 import runpy
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,6 +47,25 @@ class Forked(Process):
                 "log": str(self.log_file.resolve()),
             }
         )
+
+
+def run(
+    *arguments: str, env: Mapping[str, str], text: str = "", timeout: float = 300.0
+) -> "subprocess.CompletedProcess[str]":
+    """`python -m` these arguments in the checkout, with this environment and nothing else of ours,
+    and `text` as its input. Raises subprocess.TimeoutExpired."""
+    with tempfile.TemporaryDirectory(prefix="alliance-run-") as directory:
+        given, out, err = (Path(directory) / name for name in ("in", "out", "err"))
+        given.write_text(text)
+        request = {"argv": arguments, "env": dict(env), "cwd": str(CHECKOUT)}
+        fork = Fork(request | {"in": str(given), "log": str(out), "errors": str(err)})
+        try:
+            status = fork.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.kill(fork.pid, signal.SIGKILL)
+            raise
+        said = [path.read_text() if path.exists() else "" for path in (out, err)]
+    return subprocess.CompletedProcess(arguments, status, *said)
 
 
 class Fork:
@@ -77,6 +99,7 @@ class Template:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.forked"],
             cwd=CHECKOUT,
+            env=os.environ | {"PYTHONUTF8": "1"},  # what a fork writes is the same anywhere
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -106,7 +129,7 @@ def _template() -> Template:
 
 def main() -> None:
     """Import, then fork as asked; a fork returns from here as the module's end."""
-    import_services()
+    import_all()
     assert threading.active_count() == 1, "a fork takes no thread along"
     gc.collect()
     gc.freeze()
@@ -128,24 +151,25 @@ def main() -> None:
         print(json.dumps(answer), flush=True)
 
 
-def import_services() -> None:
-    """Everything that a service imports, but its `app`, which reads its settings."""
+def import_all() -> None:
+    """Everything that a service or the command line imports; not an `app`, which reads settings."""
     importlib.import_module("uvicorn")
     importlib.import_module("shared.serving")
-    services = importlib.import_module("services")
-    for module in pkgutil.walk_packages(services.__path__, "services."):
-        if not module.name.endswith(".app"):
-            importlib.import_module(module.name)
+    for package in map(importlib.import_module, ("services", "cli")):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith((".app", ".__main__")):
+                importlib.import_module(module.name)
 
 
 def become(request: dict[str, Any]) -> None:
     """Be `python -m` of a request, to its end."""
     os.setsid()
-    log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
+    appending = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    log = os.open(request["log"], appending, 0o644)
+    os.dup2(os.open(request.get("in", os.devnull), os.O_RDONLY), 0)
     os.dup2(log, 1)
-    os.dup2(log, 2)
+    os.dup2(os.open(request["errors"], appending, 0o644) if "errors" in request else log, 2)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115  as it is where a program begins
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])

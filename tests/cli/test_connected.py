@@ -17,6 +17,7 @@ import yaml
 
 from cli.client import Problem
 from cli.session import open_session
+from tests import forked
 from tests.connected.acting import THREE, Acting, until
 from tests.system import TestBuild, running
 
@@ -64,17 +65,10 @@ async def alliance(
     acting: Acting, who: str, *arguments: str, text: str = "", code: int = 0
 ) -> tuple[Any, str]:
     """Run the command as somebody, in a pipe; what it answered, and what it said beside."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "cli", *arguments),
-        env=environment(acting, who),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    out, err = await process.communicate(text.encode())
-    assert process.returncode == code, err.decode()
-    return json.loads(out) if out.strip() else None, err.decode()
+    env = environment(acting, who)
+    done = await asyncio.to_thread(forked.run, "cli", *arguments, env=env, text=text)
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout) if done.stdout.strip() else None, done.stderr
 
 
 async def test_need_is_posted_listed_amended_and_withdrawn(acting: Acting) -> None:

@@ -1,8 +1,6 @@
 """`alliance dead-letters` against a real system: what an operator sees, decides and is told."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +11,7 @@ from cli.dead_letters import plain
 from shared.events.ids import Id
 from shared.events.projects import NeedAmended
 from shared.kafka import Producer, Record
+from tests import forked
 from tests.cli.test_connected import environment
 from tests.connected.acting import THREE, Acting, until
 from tests.connected.test_poison import a_need, recorded
@@ -40,14 +39,7 @@ def run(acting: Acting, who: str, *arguments: str) -> tuple[int, Any, str]:
     """Run the command as somebody, in a pipe: its status, what it answered, what it said beside."""
     at = acting.system.addresses
     stores = {"ALLIANCE_KAFKA": at.kafka, "ALLIANCE_MONGODB": at.mongodb}
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", *arguments],
-        env=environment(acting, who) | stores,
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=300,
-    )
+    done = forked.run("cli", *arguments, env=environment(acting, who) | stores)
     answered = json.loads(done.stdout) if done.stdout[:1] in ("{", "[") else done.stdout
     return done.returncode, answered, done.stderr
 

@@ -1,9 +1,11 @@
 """A backup that is taken while everybody works, restored to a clean system that goes on from it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import pyrage
@@ -20,6 +22,7 @@ from cli.rebuild import rebuild
 from cli.services import NAMES, known
 from cli.topics import committed, records
 from deploy.local.mailbox import messages, verification_link
+from deploy.local.secantus import LIFETIME_VARIABLE
 from shared.events import Event
 from shared.events.ids import ContactRef
 from shared.events.notify import NoticeQueued, NoticeSent
@@ -83,7 +86,8 @@ async def letters_of(places: Places, service: str) -> int:
 async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story]:
     """Played once."""
     directory = tmp_path_factory.mktemp("backups")
-    with running() as system:
+    # As a store has it by default: what is read within one transaction takes its time.
+    with patch.dict(os.environ, {LIFETIME_VARIABLE: "60"}), running() as system:
         acting = Acting(system)
         await acting.found()
         for who in ("irpin", "irpin2"):

@@ -5,12 +5,14 @@ Nothing is 5xx, nothing is half written. The strings are ../shared/data/strings/
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.connected.acting import Acting, Json, euros
+from tests.connected.acting import THREE, Acting, Json, euros
+from tests.system import TestBuild, running
 
 BLNS = Path(__file__).parents[2].parent / "shared" / "data" / "strings" / "blns.json"
 OTHERS = [
@@ -25,6 +27,13 @@ OTHERS = [
     "е\u0301",  # a letter and its accent apart
     "\x7f",
 ]
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[TestBuild]:
+    """The same, without a matching round over all pledges for each new one."""
+    with running({"ALLIANCE_ROUND_DEBOUNCE_SECONDS": "5"}, services=THREE) as started:
+        yield started
 
 
 def strings() -> list[str]:

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 
 from cli.services import NAMES
 from deploy.local.system import System
+from tests import forked
 from tests.connected.acting import Acting
 from tests.system import TestBuild, running
 
@@ -26,19 +25,13 @@ def system() -> Iterator[TestBuild]:
 async def doctor(system: System, *, operator: bool = True) -> tuple[int, dict[str, Any]]:
     """The command as a process: its exit status and what it says."""
     token = system.authorization("desk", roles=("operator",) if operator else ("auditor",))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli", "doctor", "--json"),
-        env={
-            **os.environ,
-            "ALLIANCE_API": " ".join(f"{name}={system.url(name)}" for name in NAMES),
-            "ALLIANCE_TOKEN": token["Authorization"].removeprefix("Bearer "),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode in (0, 1), err.decode()
-    return process.returncode, json.loads(out)
+    env = os.environ | {
+        "ALLIANCE_API": " ".join(f"{name}={system.url(name)}" for name in NAMES),
+        "ALLIANCE_TOKEN": token["Authorization"].removeprefix("Bearer "),
+    }
+    done = await asyncio.to_thread(forked.run, "cli", "doctor", "--json", env=env)
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, json.loads(done.stdout)
 
 
 def of(said: dict[str, Any], check: str, state: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from cli.redecide import again
 from cli.topics import partitions, read_log
 from services.matching.store import RECORDS
 from shared.events.ids import RoundId
+from tests import forked
 from tests.connected.acting import THREE, Acting, Json, euros
 from tests.system import TestBuild, running
 
@@ -58,16 +58,9 @@ async def write(acting: Acting, authority: str, partner: str) -> None:
 
 async def alliance(*arguments: str) -> tuple[int, str, str]:
     """Run the command with no way to any service or store: its status, and what it said."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "cli", *arguments),
-        env={k: v for k, v in os.environ.items() if not k.startswith("ALLIANCE_")},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    env = {k: v for k, v in os.environ.items() if not k.startswith("ALLIANCE_")}
+    done = await asyncio.to_thread(forked.run, "cli", *arguments, env=env)
+    return done.returncode, done.stdout, done.stderr
 
 
 async def test_every_round_comes_out_the_same_from_the_logs(acting: Acting) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -25,6 +24,7 @@ from shared.auth import Issuer
 from shared.events.envelope import Envelope as Event
 from shared.events.ids import MemberId
 from shared.kafka import Producer, Record
+from tests import forked
 
 T = TypeVar("T")
 
@@ -196,8 +196,7 @@ def alliance(notify: Notify, member: MemberId | None, *words: str) -> tuple[int,
         "ALLIANCE_TOKEN": token,
         "LC_ALL": "C.UTF-8",
     }
-    command = [sys.executable, "-m", "cli", *words]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    done = forked.run("cli", *words, env=env)
     return done.returncode, done.stdout + done.stderr
 
 
