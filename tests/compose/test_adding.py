@@ -55,6 +55,7 @@ def test_a_service_is_added(running: Deployment) -> None:
     running.compose("up", "-d", "--wait", timeout=300)
     assert running.run("kafka-setup").stdout.strip() == "nothing to change"
     running.compose("restart", "gateway")
+    running.wait_ready()
 
     applied = [e for e in before["members"] if e.name == "member-applied"]
     with running.http() as http:
