@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import logging
 import os
+import ssl
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
+    BrokerMetadata,
     ConfigEntry,
     ConfigResource,
     ResourceType,
@@ -40,6 +42,8 @@ from deploy.passwords import SECRETS, password, passwords
 ADMIN = "admin"
 PATIENCE = 110.0
 """Seconds that the broker may take to come up."""
+RELOADED = 20.0
+"""Seconds after which a broker that was told of it shows another certificate."""
 
 _SCRAM = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
 _SECONDS = 30.0
@@ -142,11 +146,16 @@ def _users(broker: Broker, admin: AdminClient, secrets: Path) -> Iterator[str]:
 
 
 def reload_certificates(broker: Broker, secrets: Path = SECRETS) -> Iterator[str]:
-    """Every broker reads its certificate again: setting the file's name anew makes it do so."""
+    """Every broker reads its certificate again: setting the file's name anew makes it do so, a
+    moment after the setting is taken.
+
+    Raises NotSetUp where one shows the same as before, after all were told.
+    """
     admin = broker.admin(_admins_password(broker, secrets))
-    nodes = sorted(admin.list_topics(timeout=_SECONDS).brokers)
     names = [f"listener.name.{listener}.ssl.keystore.location" for listener in ("client", "broker")]
-    for node in nodes:
+    the_same = []
+    for node, at in sorted(admin.list_topics(timeout=_SECONDS).brokers.items()):
+        before = _shown(at)
         entries = [
             ConfigEntry(name, "/run/secrets/kafka.pem", incremental_operation=AlterConfigOpType.SET)
             for name in names
@@ -154,7 +163,25 @@ def reload_certificates(broker: Broker, secrets: Path = SECRETS) -> Iterator[str
         asked = ConfigResource(ResourceType.BROKER, str(node), incremental_configs=entries)
         for done in admin.incremental_alter_configs([asked]).values():
             done.result(_SECONDS)
-        yield f"broker {node} has read its certificate again"
+        deadline = time.monotonic() + RELOADED
+        while _shown(at) == before and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if _shown(at) == before:
+            the_same.append(str(node))
+        else:
+            yield f"broker {node} shows its new certificate"
+    if the_same:
+        raise NotSetUp(
+            f"the certificate of broker {', '.join(the_same)} is the same as before after "
+            f"{RELOADED:g} s: is there another one in deploy/secrets/kafka.pem?"
+        )
+
+
+def _shown(at: BrokerMetadata) -> str:
+    """The certificate that a broker shows to its clients."""
+    assert at.host is not None
+    assert at.port is not None
+    return ssl.get_server_certificate((at.host, at.port))
 
 
 def main() -> None:
