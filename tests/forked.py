@@ -113,7 +113,9 @@ class Template:
         with self._lock:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-            return json.loads(self._process.stdout.readline())
+            answer = self._process.stdout.readline()
+        assert answer, f"the template ended with {self._process.wait()}"
+        return json.loads(answer)
 
     def _close(self) -> None:
         self._process.communicate()
