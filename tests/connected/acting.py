@@ -268,5 +268,6 @@ class Acting:
                 return
             before = now if not left else None
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not at rest after {timeout:g} s: {left}, {now}")
+                told = {what: f"{len(ids)}, such as {ids[:3]}" for what, ids in left.items()}
+                raise TimeoutError(f"not at rest after {timeout:g} s: {told}, {now}")
             await asyncio.sleep(0.25)

@@ -34,8 +34,13 @@ from tests.chaos.load import Load
 from tests.connected.acting import Acting, Json, until
 from tests.system import TestBuild, running
 
+pytestmark = pytest.mark.timeout(600)
+
 KEY = pyrage.x25519.Identity.generate()
-BACKUPS = 6
+BACKUPS = 4
+SETTINGS = {"ALLIANCE_ROUND_DEBOUNCE_SECONDS": "2"}
+"""Not a round for each command: what there is to restore hangs less on the machine."""
+
 GARBAGE = Record("members.events", b"key", b"no event", [("x", b"y")])
 
 
@@ -87,7 +92,7 @@ async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story
     """Played once."""
     directory = tmp_path_factory.mktemp("backups")
     # As a store has it by default: what is read within one transaction takes its time.
-    with patch.dict(os.environ, {LIFETIME_VARIABLE: "60"}), running() as system:
+    with patch.dict(os.environ, {LIFETIME_VARIABLE: "60"}), running(SETTINGS) as system:
         acting = Acting(system)
         await acting.found()
         for who in ("irpin", "irpin2"):
@@ -96,7 +101,7 @@ async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story
             await joins(acting, who, "partner")
         told = Story(system, acting, places_of(system))
         await poisoned(told.places)
-        load = Load(acting, seed=7, pause=0.2)
+        load = Load(acting, seed=7, pause=0.4)
         load.start()
         for number in range(BACKUPS):
             before = sum(acting.recorded().values())
@@ -120,7 +125,7 @@ async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story
         await asyncio.to_thread(system.start)
         told.acting = Acting(system)
         told.acting.ids = acting.ids
-        await told.acting.at_rest()
+        await told.acting.at_rest(240)
         yield told
         await told.acting.close()
 
