@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cli.story import alliance
+from deploy.local.system import SERVICES
 from tests.compose.acting import Tokens
 from tests.compose.conftest import deployed
 from tests.compose.deployment import ROOT, VERSION, Deployment, docker
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.timeout(900)
 
 NEW, LIKE = "census", "matching"
 TAG = "adding"
-OURS = ("members", "projects", "matching", "notify", "ops")
+OURS = (*SERVICES, "ops")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from deploy.local.mailbox import verification_link
 from deploy.local.stack import Stack
 from shared.events import Envelope
 from shared.events.ids import NeedId
-from tests.forked import Forked
 from tests.notify.browser import CONTRAST, MISSING, browser, chromium
 from tests.notify.running import MailServer, Notify, until
 from tests.notify.samples import IRPIN, Logs, applied, contact_of, need_posted
@@ -23,11 +22,8 @@ IRPIN_CONTACT = contact_of(IRPIN)
 
 
 @pytest.fixture(scope="module")
-def notify(tmp_path_factory: pytest.TempPathFactory, server: MailServer) -> Iterator[Notify]:
-    """The service on a stack of its own, whose mails have links."""
-    stack = Stack(tmp_path_factory.mktemp("links"))
-    stack.program = Forked
-    stack.start(print)
+def notify(stack: Stack, server: MailServer) -> Iterator[Notify]:
+    """The service, whose mails have links."""
     keys = stack.root / "link.keys"
     keys.write_text(secrets.token_urlsafe(48) + "\n")
     service = Notify(stack)
@@ -35,7 +31,6 @@ def notify(tmp_path_factory: pytest.TempPathFactory, server: MailServer) -> Iter
     service.start(server.port, ALLIANCE_LINK_KEYS_FILE=str(keys), ALLIANCE_PUBLIC_URL=url)
     yield service
     service.process.stop()
-    stack.wipe()
 
 
 @pytest.fixture(scope="module")

@@ -132,8 +132,9 @@ async def close_mail(outcome: ContactMailSent | ContactMailFailed, uow: UnitOfWo
     state = await uow.get(contact_states, outcome.contact_ref)
     if state is None:
         return
-    known = not isinstance(outcome, ContactMailSent) or await _is_recorded(outcome, uow)
-    if model.is_due(state, outcome) or not known:
+    if model.is_due(state, outcome) or (
+        isinstance(outcome, ContactMailSent) and not await _is_recorded(outcome, uow)
+    ):
         await uow.record(contact_states, outcome)
 
 
