@@ -150,6 +150,7 @@ def main() -> None:
             if answer == 0:
                 become(request)
                 return
+            ended.pop(answer, None)  # of another that had this pid before
         print(json.dumps(answer), flush=True)
 
 

@@ -1,6 +1,8 @@
 """A process is started, found again and stopped for certain, and never another in its place."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from deploy.local.ports import answers, free_port
 from deploy.local.processes import Process, ProcessFailed, python_module
+from tests import forked
 
 Run = Callable[..., Process]
 SLEEP = "import time; print('awake', flush=True); time.sleep(60)"
@@ -65,6 +68,26 @@ def test_recycled_pid_is_not_killed(run: Run) -> None:
     gone.kill()
     assert innocent.alive()
     assert not gone.pid_file.exists()
+
+
+def test_fork_with_a_recycled_pid_is_not_taken_for_the_one_that_ended(tmp_path: Path) -> None:
+    """The kernel gives 32,768 pids in turn, and a long run of the tests uses them up."""
+    last = Path("/proc/sys/kernel/ns_last_pid")
+    if not os.access(last, os.W_OK):
+        pytest.skip("only root of a machine of its own can say which pid comes next")
+    request = {"cwd": str(tmp_path), "log": str(tmp_path / "log"), "env": dict(os.environ)}
+    for _ in range(50):  # whatever else starts meanwhile may take the pid
+        ended = forked.Fork(request | {"argv": ["this"]})
+        assert ended.wait(30) == 0
+        last.write_text(str(ended.pid - 1))
+        serves = forked.Fork(request | {"argv": ["http.server", "0"]})
+        status = serves.poll()
+        os.kill(serves.pid, signal.SIGKILL)
+        assert serves.wait(30) == -signal.SIGKILL
+        assert status is None
+        if serves.pid == ended.pid:
+            return
+    pytest.fail("no pid was given twice")
 
 
 def test_stale_and_broken_pid_files_do_not_stop_a_start(run: Run) -> None:
