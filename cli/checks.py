@@ -11,7 +11,7 @@ from cli.services import NAMES, known
 from cli.topics import lag, partitions, read_all, read_log
 from deploy.local.mailbox import messages
 from deploy.local.stack import Addresses
-from services.matching.matches import Coverage, evolve_coverage
+from services.matching.coverage import Coverage, evolve_coverage
 from services.matching.store import coverages
 from shared.events import read_event
 from shared.events.notify import ContactMailSent, NoticeFailed, NoticeQueued, NoticeSent

@@ -8,9 +8,10 @@ from services.matching import by_hand, commands, explaining, outlook, previewing
 from services.matching import rounds as in_rounds
 from services.matching.by_hand import AlreadyMatched, NotEligible, ProposeMatch
 from services.matching.commands import AmendPledge, Because, Deliver, MakePledge, SetRates
+from services.matching.coverage import Coverage
 from services.matching.explaining import Explained
 from services.matching.knowledge import NotAdmitted
-from services.matching.matches import Coverage, Match, MatchClosed, MatchStatus, Round
+from services.matching.matches import Match, MatchClosed, MatchStatus, Round
 from services.matching.model import (
     NotAPartner,
     Pledge,

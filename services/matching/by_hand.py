@@ -7,13 +7,14 @@ again, since somebody says why.
 from fractions import Fraction
 
 from services.matching import matches
+from services.matching.coverage import Coverage
 from services.matching.engine.eligibility import most, reasons
 from services.matching.engine.money import exchange, substitute
 from services.matching.engine.problem import FUNDING, Ask, Offer
 from services.matching.engine.problem import Rates as EngineRates
 from services.matching.knowledge import NotAdmitted, Requirement
 from services.matching.market import ask_of, engine_rates, offer_of, unit_value_of, used_rate
-from services.matching.matches import Coverage, Match
+from services.matching.matches import Match
 from services.matching.model import Balance, Pledge
 from services.matching.store import all_matches, coverages, parties, pledges, rates, requirements
 from shared.actor import Actor, Command

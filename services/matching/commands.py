@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from services.matching import matches, model
+from services.matching.coverage import Coverage
 from services.matching.knowledge import NotAdmitted, Requirement
-from services.matching.matches import Coverage, Match
+from services.matching.matches import Match
 from services.matching.model import Pledge, Rates
 from services.matching.store import (
     all_matches,

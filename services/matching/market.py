@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from services.matching import matches as match_rules
+from services.matching.coverage import Coverage
 from services.matching.engine import Ask, Offer, Problem, Standing
 from services.matching.engine.problem import FUNDING, Measure
 from services.matching.engine.problem import Rates as EngineRates
 from services.matching.engine.rule import record
 from services.matching.histories import History
 from services.matching.knowledge import BARRED, Party, Requirement, Twinning
-from services.matching.matches import Coverage, Match
+from services.matching.matches import Match
 from services.matching.model import Balance, Pledge, Rates
 from shared.codelists import places
 from shared.events.facts import FundingLine, Money, RequirementLine

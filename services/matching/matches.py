@@ -1,14 +1,11 @@
-"""Matches and coverage: state and decisions, pure.
+"""Matches, and the rounds that propose them: state and decisions, pure.
 
-A match reserves in the pledge's currency or unit and covers in the need's. For every requirement
-line, at every event: proposed + agreed + delivered is what its matches cover.
+A match reserves in the pledge's currency or unit and covers in the need's.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
-
-from pydantic import Field
 
 from services.matching.knowledge import Requirement
 from services.matching.model import Pledge
@@ -32,7 +29,6 @@ from shared.events.matching import (
     MatchProposed,
     MatchReleased,
     MatchUnflagged,
-    NeedCovered,
     OfMatch,
     ReleaseCause,
     RoundDecision,
@@ -91,39 +87,6 @@ class Match(State):
             "match_id": self.id,
             **{name: getattr(self, name) for name in OfMatch.model_fields if name != "match_id"},
         }
-
-
-class CoveredLine(State):
-    """How much of one requirement line is proposed, agreed, delivered, in smallest units."""
-
-    proposed: int = 0
-    agreed: int = 0
-    delivered: int = 0
-
-    @property
-    def taken(self) -> int:
-        """What is not free to be proposed."""
-        return self.proposed + self.agreed + self.delivered
-
-
-class Coverage(State):
-    """How much of a need is covered; computed here only. `lines` is keyed by line number."""
-
-    what: ClassVar[str] = "coverage"
-
-    id: NeedId
-    lines: dict[str, CoveredLine] = Field(default_factory=dict)
-
-    def line(self, number: int) -> CoveredLine:
-        """One line; nothing is taken of one that no match ever covered."""
-        return self.lines.get(str(number), CoveredLine())
-
-    def complete(self, need: Requirement) -> bool:
-        """Whether every line is agreed or delivered in full."""
-        return all(
-            self.line(n.line).agreed + self.line(n.line).delivered >= minor_units(n.amount)
-            for n in need.lines
-        )
 
 
 class Round(State):
@@ -363,34 +326,6 @@ def evolve_match(match: Match | None, event: object) -> Match:
 def _others(match: Match, member: MemberId) -> tuple[Flag, ...]:
     """The flags that a match has for its other side."""
     return tuple(f for f in match.flags if f.member_id != member)
-
-
-def evolve_coverage(coverage: Coverage | None, event: object) -> Coverage:
-    """The coverage of a need after one event of its matches."""
-    if isinstance(event, NeedCovered) and coverage is not None:
-        return coverage  # it says what the lines show
-    if not isinstance(event, OfMatch):
-        raise TypeError(f"{event!r} covers nothing")
-    before = coverage or Coverage(id=event.need_id)
-    line, covers = before.line(event.need_line), minor_units(event.covers)
-    match event:
-        case MatchProposed():
-            moved = {"proposed": line.proposed + covers}
-        case MatchAgreed():
-            moved = {"proposed": line.proposed - covers, "agreed": line.agreed + covers}
-        case MatchReleased(was="agreed"):
-            moved = {"agreed": line.agreed - covers}
-        case MatchDeclined() | MatchLapsed() | MatchReleased():
-            moved = {"proposed": line.proposed - covers}
-        case ContributionDelivered():
-            part = minor_units(event.delivered_covers)
-            moved = {"agreed": line.agreed - part, "delivered": line.delivered + part}
-        case _:
-            raise TypeError(f"{event!r} covers nothing")
-    if min(moved.values()) < 0:
-        raise ArithmeticError(f"line {event.need_line} of need {event.need_id} would be {moved}")
-    lines = before.lines | {str(event.need_line): line.model_copy(update=moved)}
-    return before.model_copy(update={"lines": lines})
 
 
 def evolve_round(round_: Round | None, event: object) -> Round:

@@ -11,13 +11,13 @@ from typing import Literal
 from pydantic import Field
 
 from services.matching import matches as match_rules
+from services.matching.coverage import Coverage
 from services.matching.engine import Ask, Offer, Pair
 from services.matching.engine.eligibility import reasons
 from services.matching.engine.problem import FUNDING, ReasonCode
 from services.matching.engine.problem import Rates as EngineRates
 from services.matching.knowledge import BARRED, Requirement
 from services.matching.market import Market, ask_of, engine_rates, offer_of
-from services.matching.matches import Coverage
 from services.matching.sentences import (
     CHANGES,
     REASONS,

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.matching import matches
+from services.matching.coverage import Coverage
 from services.matching.engine import RULE, Award, Displaced, Lost, PassedOver
 from services.matching.engine.rule import levels_of
 from services.matching.knowledge import Requirement
 from services.matching.market import Market, ask_of, offer_of, unit_value_of, used_rate
-from services.matching.matches import Coverage, Match
+from services.matching.matches import Match
 from services.matching.model import Pledge
 from services.matching.store import all_matches, coverages, parties, pledges, requirements
 from shared import telemetry

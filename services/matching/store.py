@@ -4,9 +4,10 @@ from pymongo import IndexModel
 
 from services.matching import histories as history
 from services.matching import knowledge, matches, model
+from services.matching.coverage import Coverage, evolve_coverage
 from services.matching.histories import History
 from services.matching.knowledge import Party, Requirement, Twinning
-from services.matching.matches import Coverage, Match, Round
+from services.matching.matches import Match, Round
 from services.matching.model import Pledge, Rates
 from shared.events.matching import (
     ContributionDelivered,
@@ -108,7 +109,7 @@ all_matches = Folded(
 coverages = Folded(
     "coverages",
     Coverage,
-    matches.evolve_coverage,
+    evolve_coverage,
     {
         MatchProposed: "need_id",
         MatchAgreed: "need_id",

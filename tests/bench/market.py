@@ -10,10 +10,10 @@ from collections import Counter
 from datetime import UTC, date, datetime
 from typing import Any
 
+from services.matching.coverage import Coverage
 from services.matching.histories import History
 from services.matching.knowledge import Party, Requirement, Twinning
 from services.matching.market import Market
-from services.matching.matches import Coverage
 from services.matching.model import Balance, Pledge, Rates
 from services.matching.store import (
     all_matches,

@@ -41,6 +41,7 @@ from ortools.graph.python import min_cost_flow
 from deploy.local.ports import free_port
 from deploy.local.store import Store as LocalStore
 from services.matching import matches, model
+from services.matching.coverage import evolve_coverage
 from services.matching.engine import Problem, Solution
 from services.matching.engine.explain import Explained
 from services.matching.engine.ledger import Ledger
@@ -160,7 +161,7 @@ def settled(market: Market, solution: Solution) -> Market:
     pledges, coverages, found = dict(market.pledges), dict(market.coverages), []
     for event in proposals(market, solution):
         pledges[event.pledge_id] = model.evolve_pledge(pledges[event.pledge_id], event)
-        coverages[event.need_id] = matches.evolve_coverage(coverages.get(event.need_id), event)
+        coverages[event.need_id] = evolve_coverage(coverages.get(event.need_id), event)
         found.append(matches.evolve_match(None, event))
     return replace(market, pledges=pledges, coverages=coverages, matches=found)
 

@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from services.matching import commands, handlers
 from services.matching.commands import AmendPledge, Because, Deliver, SetRates
-from services.matching.matches import Coverage, MatchClosed
+from services.matching.coverage import Coverage
+from services.matching.matches import MatchClosed
 from services.matching.model import NotAPartner, PledgeCommitted
 from shared.errors import InvalidInput, NotFound
 from shared.events.facts import RequirementLine

@@ -7,16 +7,14 @@ from hypothesis import given as for_any
 from hypothesis import strategies as st
 
 from services.matching import matches, model
-from services.matching.matches import Coverage, Match, MatchClosed
+from services.matching.matches import Match, MatchClosed
 from shared.errors import InvalidInput, NotYours
 from shared.events.facts import Amount
 from shared.events.ids import MemberId
 from shared.events.matching import (
-    ContributionDelivered,
     MatchAccepted,
     MatchAgreed,
     MatchReleased,
-    NeedCovered,
     ReleaseCause,
 )
 from shared.events.registry import Event
@@ -26,12 +24,11 @@ from tests.matching.samples import (
     CASCAIS,
     IRPIN,
     LITHUANIA,
-    NEED,
     a_match,
-    a_need,
     after,
     agreed,
     agreed_event,
+    deliver,
     pledge_made,
     proposed,
     rates_set,
@@ -41,11 +38,6 @@ SIDES = [(CASCAIS, IRPIN), (IRPIN, CASCAIS)]
 TRUCKS = goods(1, "truck", 3).amount
 GIVEN_UP: tuple[ReleaseCause, ...] = ("need-withdrawn", "project-cancelled")
 """What ends an agreed match of which nothing has arrived."""
-
-
-def deliver(match: Match, amount: Amount | None = None) -> ContributionDelivered:
-    """Irpin confirms that a part arrived, or all the rest."""
-    return matches.deliver(match, IRPIN, amount, "2023-08-31", "windows")
 
 
 def delivered(match: Match) -> Match:
@@ -290,92 +282,6 @@ def test_release_frees_enough_newest_first_and_not_one_more(
     everything = sum(pair[covers] for pair in amounts)
     assert sum(freed) >= min(excess, everything)
     assert not events or sum(freed[:-1]) < excess
-
-
-def covered_line(*events: Event) -> tuple[int, int, int]:
-    """(proposed, agreed, delivered) of the need's first line."""
-    line = given(matches.evolve_coverage, *events).line(1)
-    return line.proposed, line.agreed, line.delivered
-
-
-def test_coverage_follows_a_match_from_proposal_to_delivery() -> None:
-    """An amount is in one place at a time, in the need's smallest units."""
-    match = a_match(money("300000.00"))
-    proposal = proposed(money("300000.00"))
-    both = agreed(match)
-    part = deliver(both, money("100000.00"))
-    rest = deliver(after(both, part))
-    assert covered_line(proposal) == (30_000_000, 0, 0)
-    assert covered_line(proposal, agreed_event(match)) == (0, 30_000_000, 0)
-    assert covered_line(proposal, agreed_event(match), part) == (0, 20_000_000, 10_000_000)
-    assert covered_line(proposal, agreed_event(match), part, rest) == (0, 0, 30_000_000)
-
-
-def test_coverage_reopens_when_a_match_ends_without_a_delivery() -> None:
-    """Declined or released, as a proposal or agreed: nothing stays taken."""
-    match, proposal = a_match(), proposed()
-    end = matches.release(agreed(match), "need-withdrawn", "built elsewhere")
-    assert covered_line(proposal, matches.decline(match, IRPIN, "no")) == (0, 0, 0)
-    assert covered_line(proposal, matches.release(match, "need-amended", "less")) == (0, 0, 0)
-    assert covered_line(proposal, agreed_event(match), end) == (0, 0, 0)
-
-
-def test_coverage_of_other_lines_is_untouched() -> None:
-    """Each line is counted by itself; one without matches has nothing taken."""
-    coverage = given(
-        matches.evolve_coverage, proposed(), proposed(TRUCKS, number=2, need_line=2, pledge_line=2)
-    )
-    assert (coverage.line(1).taken, coverage.line(2).taken) == (50_000_000, 3)
-    assert coverage.line(3).taken == 0
-
-
-def test_coverage_never_goes_below_nothing() -> None:
-    """What was not proposed cannot be agreed, declined or delivered."""
-    match = agreed(a_match())
-    for event in (agreed_event(match), matches.decline(a_match(), IRPIN, "no"), deliver(match)):
-        with pytest.raises(ArithmeticError):
-            matches.evolve_coverage(None, event)
-
-
-def test_need_is_covered_when_every_line_is_agreed_or_delivered_in_full() -> None:
-    """A proposal does not cover, one line does not; a delivery keeps it covered."""
-    need = a_need(funding(1, "500000.00"), goods(2, "truck", 3))
-    trucks = a_match(TRUCKS, number=2, need_line=2, pledge_line=2)
-    history: list[Event] = [
-        proposed(),
-        proposed(TRUCKS, number=2, need_line=2, pledge_line=2),
-        agreed_event(a_match()),
-        agreed_event(trucks),
-        deliver(agreed(trucks)),
-    ]
-    coverage = Coverage(id=NEED)
-    complete = []
-    for event in history:
-        coverage = matches.evolve_coverage(coverage, event)
-        complete.append(coverage.complete(need))
-    assert complete == [False, False, False, True, True]
-    assert not coverage.complete(a_need(funding(1, "500000.01"), goods(2, "truck", 3)))
-
-
-def test_saying_that_a_need_is_covered_changes_no_amount_of_it() -> None:
-    """It says what the lines show, and nobody says it of a need that nothing covers."""
-    covered = NeedCovered(need_id=NEED, authority_id=IRPIN)
-    coverage = given(matches.evolve_coverage, proposed(), agreed_event(a_match()))
-    assert matches.evolve_coverage(coverage, covered) == coverage
-    with pytest.raises(TypeError):
-        matches.evolve_coverage(None, covered)
-
-
-@pytest.mark.parametrize(
-    "event",
-    [matches.accept(a_match(), IRPIN)[0], pledge_made(funding(1, "1.00")), rates_set(UAH="40")],
-    ids=lambda e: str(e.type),
-)
-def test_coverage_is_folded_from_what_covers_only(event: Event) -> None:
-    """One side's yes covers nothing, and neither does a pledge or a rate."""
-    for before in (None, given(matches.evolve_coverage, proposed())):
-        with pytest.raises(TypeError):
-            matches.evolve_coverage(before, event)
 
 
 def test_match_is_folded_from_its_own_events_only() -> None:

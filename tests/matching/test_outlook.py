@@ -4,9 +4,9 @@ from datetime import date
 from typing import Any
 
 from services.matching import matches
+from services.matching.coverage import Coverage, CoveredLine
 from services.matching.knowledge import Party, Requirement
 from services.matching.market import Market
-from services.matching.matches import Coverage, CoveredLine
 from services.matching.model import Pledge
 from services.matching.outlook import NEAREST, Outlook, outlook
 from shared.events.matching import Earmark
