@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import yaml
+from psutil import net_if_addrs  # type: ignore[import-untyped,unused-ignore]
 
 from deploy.local.ports import free_port
 from deploy.local.system import SERVICES
@@ -53,7 +54,7 @@ class Deployment:
             of_overlays = (name.replace(".yml", ".stand-ins.yml") for name in overlays)
             files += [STAND_INS, *(name for name in of_overlays if (ROOT / name).is_file())]
         self.files = files
-        self.net = f"10.{random.randrange(84, 250)}"
+        self.net = free_net()
         self._settings = {
             "ALLIANCE_HTTPS_PORT": str(self.https_port),
             "ALLIANCE_MAIL_PORT": str(self.mail_port),
@@ -217,6 +218,24 @@ class Deployment:
         if found := docker("ps", "-aq", "--filter", label).split():
             docker("rm", "-f", "-v", *found)
         self.compose("--profile", "*", "down", "-v", "--remove-orphans", "-t", "5", check=False)
+
+
+_nets: set[str] = set()
+"""What `free_net` gave."""
+
+
+def free_net() -> str:
+    """The beginning of addresses, such as `10.84`, that no network of this machine has, nor one
+    that this process was given before: docker refuses networks that overlap."""
+    taken = {address.address for found in net_if_addrs().values() for address in found}
+    free = [
+        net
+        for net in (f"10.{number}" for number in range(84, 250))
+        if net not in _nets and not any(address.startswith(f"{net}.") for address in taken)
+    ]
+    net = random.choice(free)
+    _nets.add(net)
+    return net
 
 
 def networks_of_today(begin: str) -> str:

@@ -1,5 +1,6 @@
 """Members who act on a deployment through its gateway, for tests that put it under load."""
 
+import asyncio
 import itertools
 import os
 import random
@@ -14,7 +15,10 @@ from tests.compose import bus
 from tests.compose.acting import Outside, Tokens
 from tests.compose.bus import Bus
 from tests.compose.deployment import Deployment
-from tests.connected.acting import Acting, Json, euros, until
+from tests.connected.acting import Acting, Json, euros
+
+KNOWN = 60.0
+"""Seconds within which a service knows a new member."""
 
 AUTHORITIES, PARTNERS = ("irpin", "irpin2"), ("cascais", "cascais2")
 
@@ -50,11 +54,12 @@ class Clients(Acting):
             await self._taken(who, "matching", "/pledges", pledge)
 
     async def _taken(self, who: str, service: str, path: str, body: Json) -> None:
-        async def taken() -> bool:
-            return (await self.ask(who, service, path, body)).status_code == 201
-
-        known: bool = await until(taken, 60, f"whether {service} knows {who}", every=0.3)
-        assert known
+        """Ask until it is. Raises TimeoutError, with what was answered last."""
+        deadline = time.monotonic() + KNOWN
+        while (answer := await self.ask(who, service, path, body)).status_code != 201:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{service} answers {who} after {KNOWN:g} s: {answer.text}")
+            await asyncio.sleep(0.3)
 
 
 def load(clients: Clients, seed: int) -> Load:
