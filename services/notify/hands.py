@@ -78,11 +78,11 @@ class Hands:
         """What is being handed over."""
 
     def room(self) -> int:
-        """How many may be made ready now: as many again as are handed over at once, and never so
-        many that a crash would leave much that was sent and is not recorded."""
+        """How many may be made ready now: many, since the store is asked for all at once, and never
+        so many that a crash would leave much that was sent and is not recorded."""
         begun = len(self.under_way) + len(self._ready)
         at_once = self._carrier.at_once
-        return min(2 * at_once - begun, 4 * at_once - begun - len(self._outcomes))
+        return min(4 * at_once - begun, 8 * at_once - begun - len(self._outcomes))
 
     def hand_on(self) -> None:
         """Hand over what is ready, as much as the carrier takes."""

@@ -41,7 +41,7 @@ class Lanes(Generic[T]):
     """All lanes. `rate` is hand-overs a second in one lane, `width` how many at once in one,
     `depth` how much waits in one at most."""
 
-    def __init__(self, rate: float, width: int, depth: int = 16) -> None:
+    def __init__(self, rate: float, width: int, depth: int = 64) -> None:
         self._rate = rate
         self._width = width
         self._depth = depth

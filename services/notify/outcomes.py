@@ -20,7 +20,7 @@ log = logging.getLogger("alliance.notify")
 TOGETHER = 100
 """Most outcomes that are recorded in one transaction."""
 
-MANY = 16
+MANY = 32
 MOMENT = 0.05
 REFUSED_PAUSE = 0.5
 

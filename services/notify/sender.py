@@ -38,6 +38,9 @@ PAGE = 200
 TOGETHER = 100
 """Most notices in one message."""
 
+LOOKING = 4.0
+"""So many times as long as a look took nobody looks again: a slow store has other work, too."""
+
 STOPPING_SECONDS = 10.0
 
 Job = Literal["look", "start", "record"]
@@ -165,7 +168,9 @@ class Sender:
                 together = await self._together(notice, event)
                 self._in_hand |= {each.id for each, _ in together}
                 lane.waiting.append(together)
-        self._look_at = now if len(documents) == PAGE else now + self._poll
+        ended = _now()
+        seen = len(documents) < PAGE  # all that is due, so what is looked for is yet to come
+        self._look_at = ended + max(self._poll, LOOKING * (ended - now)) if seen else ended
 
     async def _together(self, notice: Notice, event: str) -> Due:
         """This notice, and those that go in one message with it."""

@@ -114,14 +114,14 @@ async def test_a_domain_that_hangs_and_one_that_is_busy_hold_up_no_other(
         service = Dying(tmp_path, mongo.uri, server.port)
         process = service.process()
         process.start()
-        await service.until_left(499, 30)
+        await service.until_left(499, 60)
         began = time.monotonic()
         await service.until_left(400, 10)
         print(f"100 notices past 400 that wait: {time.monotonic() - began:.1f} s")
         tried = service.attempts.count_documents({"state": {"$ne": "taken"}})
         assert 0 < tried < 40, "a closed lane is not tried again and again"
         server.to.clear()
-        await service.until_left(0, 60)
+        await service.until_left(0, 180)
         await asyncio.to_thread(process.stop)
     assert len(server.taken) == 500
     assert set(server.taken.values()) == {1}
@@ -139,7 +139,7 @@ async def test_a_server_that_refuses_us_costs_no_notice_an_attempt(
         service = Dying(tmp_path, mongo.uri, server.port)
         process = service.process()
         process.start()
-        await service.until_left(0, 60)
+        await service.until_left(0, 180)
         await asyncio.to_thread(process.stop)
     assert {n["attempts"] for n in service.notices.find()} == {1}
     assert {a["state"] for a in service.attempts.find()} == {"taken"}
