@@ -11,6 +11,8 @@ from itertools import islice
 import httpx
 
 from shared.codelists import places
+from shared.events.matching import MatchingRoundCompleted
+from shared.log import LOG
 from tests.connected.acting import Acting, Json, until
 
 WHY = {"reason": "it turned out otherwise"}
@@ -66,16 +68,20 @@ class Answers:
 
 
 class Market:
-    """Members who act for so many seconds, each one thing after the other."""
+    """Members who act for so many seconds, each one thing after the other; on a machine on which
+    that is not enough for so many rounds, four times as long at most."""
 
-    def __init__(self, acting: Acting, seed: int, seconds: float, pause: float = 0.3) -> None:
+    def __init__(
+        self, acting: Acting, seed: int, seconds: float, rounds: int, pause: float = 0.3
+    ) -> None:
         self.answers = Answers()
         self.authorities = [f"hromada{n}" for n in range(1, SIDE + 1)]
         self.partners = [f"city{n}" for n in range(1, SIDE + 1)]
         self._acting = acting
         self._random = random.Random(seed)
-        self._until = 0.0
+        self._open = True
         self._seconds = seconds
+        self._rounds = rounds
         self._pause = pause
         self._places: dict[str, str] = {}
         self._needs: dict[str, list[Json]] = {who: [] for who in self.authorities}
@@ -111,16 +117,27 @@ class Market:
 
     async def go_on(self) -> None:
         """All members act; one of each side is suspended in between, and reinstated."""
-        self._until = time.monotonic() + self._seconds
         await asyncio.gather(
+            self._closes(),
             *(self._live(who, self._an_authority) for who in self.authorities),
             *(self._live(who, self._a_partner) for who in self.partners),
             self._suspends(self.authorities[0], 0.3),
             self._suspends(self.partners[0], 0.5),
         )
 
+    async def _closes(self) -> None:
+        began = time.monotonic()
+        await asyncio.sleep(self._seconds)
+        decided = {"type": MatchingRoundCompleted.type}
+        log = self._acting.store["matching"][LOG]
+        while time.monotonic() < began + 4 * self._seconds:
+            if await asyncio.to_thread(log.count_documents, decided) >= self._rounds:
+                break
+            await asyncio.sleep(1)
+        self._open = False
+
     async def _live(self, who: str, acts: Callable[[str], Awaitable[None]]) -> None:
-        while time.monotonic() < self._until:
+        while self._open:
             await asyncio.sleep(self._random.uniform(0.5, 1.5) * self._pause)
             await acts(who)
 

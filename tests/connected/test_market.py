@@ -17,9 +17,11 @@ from tests.connected.acting import THREE, Acting
 from tests.connected.market import Market
 from tests.system import TestBuild, running
 
+pytestmark = pytest.mark.timeout(900)
+
 SEED = 20220630
 SECONDS, ROUNDS = (60.0, 5) if os.environ.get("CI") == "true" else (15.0, 3)
-"""How long the members act, and more than how many rounds must have had to decide something."""
+"""How long the members act, longer where a slow machine had no more than so many rounds then."""
 
 SETTINGS = {
     "ALLIANCE_ROUND_DEBOUNCE_SECONDS": "0.15",
@@ -46,10 +48,10 @@ async def acting(system: TestBuild) -> AsyncIterator[Acting]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def market(acting: Acting) -> Market:
     """All has happened, and the system is at rest."""
-    found = Market(acting, SEED, SECONDS)
+    found = Market(acting, SEED, SECONDS, ROUNDS + 1)
     await found.open()
     await found.go_on()
-    await acting.at_rest(120)
+    await acting.at_rest(240)
     return found
 
 
