@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,12 +42,15 @@ log = logging.getLogger("alliance.store")
 Document = dict[str, Any]
 Session = AsyncIOMotorClientSession
 Collection = AsyncIOMotorCollection[Document]
+Database = AsyncIOMotorDatabase[Document]
 Result = TypeVar("Result")
 
 _MAJORITY = WriteConcern(w="majority", j=True)
 _AUTHENTICATION_FAILED = 18
 _FAILED_ITSELF = frozenset({1, 14031})
 """InternalError and OutOfDiskSpace: nothing that was asked is the cause."""
+_BEGAN_ON: ContextVar[dict["Store", Database]] = ContextVar("began_on", default={})  # noqa: B039
+"""By whose connections the transactions of this task began, so which they have to go on with."""
 
 
 class StoreAway(Exception):
@@ -103,9 +107,13 @@ class Store:
         self._password = read_secret(login.password_file) if login else ""
         self.refuses = ""
         """Why nothing may be written, where that is so."""
-        self._client = self._connect(self._password)
-        self.db = self._of(self._client)
-        """The database, by the connections in use now: not to be kept."""
+        self._db = self._of(self._connect(self._password))
+
+    @property
+    def db(self) -> Database:
+        """The database, by the connections in use now, inside a transaction by those that it began
+        with: not to be kept."""
+        return _BEGAN_ON.get().get(self, self._db)
 
     def _connect(self, password: str) -> "AsyncIOMotorClient[Document]":
         who: dict[str, Any] = {}
@@ -125,7 +133,7 @@ class Store:
             **who,
         )
 
-    def _of(self, client: "AsyncIOMotorClient[Document]") -> AsyncIOMotorDatabase[Document]:
+    def _of(self, client: "AsyncIOMotorClient[Document]") -> Database:
         return client.get_database(
             self._database,
             read_concern=ReadConcern("majority"),
@@ -158,8 +166,7 @@ class Store:
         if password == self._password:  # another task was faster
             fresh.close()
             return False
-        old, self._client, self._password = self._client, fresh, password
-        self.db = self._of(fresh)
+        old, self._db, self._password = self._db.client, self._of(fresh), password
         asyncio.get_running_loop().call_later(self._patience * 5, old.close)
         log.info("the store's password was changed, the new one is in use")
         return True
@@ -225,12 +232,7 @@ class Store:
             pause = min(pause * 2, 0.25)
 
     async def _attempt(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
-        async with await self._client.start_session() as session:
-            session.start_transaction(
-                read_concern=ReadConcern("snapshot"),
-                write_concern=_MAJORITY,
-                read_preference=ReadPreference.PRIMARY,
-            )
+        async with self._session() as session:
             try:
                 result = await work(session)
             except BaseException:
@@ -247,13 +249,28 @@ class Store:
             return result
 
     @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Session]:
+        """A session with a transaction begun. `self[…]` is of its connections until it ends, also
+        where `renew` goes over to others meanwhile: a session is good for its own only."""
+        db = self._db
+        async with await db.client.start_session() as session:
+            session.start_transaction(
+                read_concern=ReadConcern("snapshot"),
+                write_concern=_MAJORITY,
+                read_preference=ReadPreference.PRIMARY,
+            )
+            around = _BEGAN_ON.get()
+            _BEGAN_ON.set({**around, self: db})
+            try:
+                yield session
+            finally:
+                _BEGAN_ON.set(around)
+
+    @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
         """Reads of one moment, that of the first one; for as long as the server lets a
         transaction live."""
-        async with await self._client.start_session() as session:
-            session.start_transaction(
-                read_concern=ReadConcern("snapshot"), read_preference=ReadPreference.PRIMARY
-            )
+        async with self._session() as session:
             try:
                 yield session
             finally:
@@ -284,8 +301,8 @@ class Store:
 
     async def drop(self) -> None:
         """Delete the whole database; for one that was made to be compared and thrown away."""
-        await self._client.drop_database(self.db.name)
+        await self._db.client.drop_database(self._db.name)
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        self._db.client.close()

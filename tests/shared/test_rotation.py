@@ -98,6 +98,32 @@ async def test_a_password_is_changed_while_transactions_run(guarded: Guarded) ->
     store.close()
 
 
+async def test_what_began_before_goes_on_by_the_connections_it_began_with(guarded: Guarded) -> None:
+    """Passwords are changed in the middle of a transaction and of a reading of one moment: neither
+    is begun again, and both are done."""
+    store = guarded.store()
+    await store.ensure({"things": []})
+    await write(store, "before")
+    begun = 0
+
+    async def work(session: Session) -> None:
+        nonlocal begun
+        begun += 1
+        await store["things"].insert_one({"_id": "first"}, session=session)
+        guarded.file.write_text(f"{SECOND}\n")
+        await asyncio.to_thread(guarded.rotate, SECOND)
+        assert await store.renew() is True
+        await store["things"].insert_one({"_id": "second"}, session=session)
+
+    async with store.snapshot() as moment:
+        assert await store["things"].count_documents({}, session=moment) == 1
+        await store.transaction(work)
+        assert await store["things"].count_documents({}, session=moment) == 1
+    assert begun == 1
+    assert await store["things"].count_documents({}) == 3
+    store.close()
+
+
 async def test_a_refused_password_is_read_again(guarded: Guarded) -> None:
     """No connection is left from before: the transaction that is refused renews, and is done."""
     store = guarded.store()
