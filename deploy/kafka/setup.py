@@ -43,7 +43,10 @@ ADMIN = "admin"
 PATIENCE = 110.0
 """Seconds that the broker may take to come up."""
 RELOADED = 20.0
-"""Seconds after which a broker that was told of it shows another certificate."""
+"""Seconds after which a broker that was told of it shows its new certificate."""
+IN_A_ROW = 12
+"""Connections that have to show it, one after the other: a broker's network threads (three, and a
+new connection is the next one's) change one by one, over a third of a second."""
 
 _SCRAM = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
 _SECONDS = 30.0
@@ -147,15 +150,16 @@ def _users(broker: Broker, admin: AdminClient, secrets: Path) -> Iterator[str]:
 
 def reload_certificates(broker: Broker, secrets: Path = SECRETS) -> Iterator[str]:
     """Every broker reads its certificate again: setting the file's name anew makes it do so, a
-    moment after the setting is taken.
+    moment after the setting is taken. A second run changes nothing.
 
-    Raises NotSetUp where one shows the same as before, after all were told.
+    Raises NotSetUp where one shows another than the file holds, after all were told.
     """
     admin = broker.admin(_admins_password(broker, secrets))
     names = [f"listener.name.{listener}.ssl.keystore.location" for listener in ("client", "broker")]
-    the_same = []
+    file = secrets / "kafka.pem"
+    written = _first(file.read_text())
+    others = []
     for node, at in sorted(admin.list_topics(timeout=_SECONDS).brokers.items()):
-        before = _shown(at)
         entries = [
             ConfigEntry(name, "/run/secrets/kafka.pem", incremental_operation=AlterConfigOpType.SET)
             for name in names
@@ -164,24 +168,32 @@ def reload_certificates(broker: Broker, secrets: Path = SECRETS) -> Iterator[str
         for done in admin.incremental_alter_configs([asked]).values():
             done.result(_SECONDS)
         deadline = time.monotonic() + RELOADED
-        while _shown(at) == before and time.monotonic() < deadline:
+        while not (shows := _shows(at, written)) and time.monotonic() < deadline:
             time.sleep(0.1)
-        if _shown(at) == before:
-            the_same.append(str(node))
+        if shows:
+            yield f"broker {node} shows the certificate of {file.name}"
         else:
-            yield f"broker {node} shows its new certificate"
-    if the_same:
+            others.append(str(node))
+    if others:
         raise NotSetUp(
-            f"the certificate of broker {', '.join(the_same)} is the same as before after "
-            f"{RELOADED:g} s: is there another one in deploy/secrets/kafka.pem?"
+            f"broker {', '.join(others)} shows another certificate than deploy/secrets/kafka.pem "
+            f"after {RELOADED:g} s: was the file replaced instead of written to? A mounted file "
+            "is the one that it was; docker compose up -d --force-recreate kafka"
         )
 
 
-def _shown(at: BrokerMetadata) -> str:
-    """The certificate that a broker shows to its clients."""
+def _shows(at: BrokerMetadata, written: str) -> bool:
+    """Whether a broker shows this certificate to its clients, whichever thread answers."""
     assert at.host is not None
     assert at.port is not None
-    return ssl.get_server_certificate((at.host, at.port))
+    address = (at.host, at.port)
+    return all(_first(ssl.get_server_certificate(address)) == written for _ in range(IN_A_ROW))
+
+
+def _first(pem: str) -> str:
+    """The first certificate of a chain, without its line breaks."""
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    return "".join(pem[pem.index(begin) + len(begin) : pem.index(end)].split())
 
 
 def main() -> None:

@@ -102,7 +102,7 @@ JOBS: dict[str, Listed] = {
     "kafka-setup": Listed(
         user=10001,
         networks="bus",
-        secrets=f"ca.pem kafka-admin.previous {KAFKA_PASSWORDS}",
+        secrets=f"ca.pem kafka.pem kafka-admin.previous {KAFKA_PASSWORDS}",
         kind="job",
     ),
     "members-operator": Listed(

@@ -1,5 +1,6 @@
 """Every password and certificate is changed while people work, and nobody notices."""
 
+import shutil
 import ssl
 import subprocess
 import threading
@@ -92,30 +93,58 @@ def test_certificates_change_while_people_work(
     deployment: Deployment, tokens: Tokens, played: Played
 ) -> None:
     """The broker and the gateway show new ones without a restart, and no request is refused."""
-    before = _gateways(deployment)
+    before, broker = _gateways(deployment), of_file(deployment)
+    assert shown_by_kafka(deployment) == {broker}
     started = [container["State"]["StartedAt"] for container in deployment.inspect("kafka")]
     with Work(deployment, tokens).going_on() as work:
         init(deployment, "--renew-certificates")
         said = deployment.run("kafka-setup", "--reload-certificates")
-        assert "broker 1 shows its new certificate" in said.stdout
+        assert said.stdout.strip() == "broker 1 shows the certificate of kafka.pem"
+        assert shown_by_kafka(deployment) == {of_file(deployment)} != {broker}
         reload = ("caddy", "reload", "--force", "--config", "/etc/caddy/Caddyfile")
         deployment.exec("gateway", *reload)
     assert work.refused == []
     assert work.recorded
     assert _gateways(deployment) != before
-    shown = deployment.run("ops", "python", "-c", _BROKERS).stdout.strip()
-    written = (deployment.root / "deploy" / "secrets" / "kafka.pem").read_text()
-    assert shown in written.replace("\n", "")
-    again = deployment.run("kafka-setup", "--reload-certificates", check=False)
-    assert again.returncode == 1
-    assert "is the same as before" in again.stderr
+    said = deployment.run("kafka-setup", "--reload-certificates")  # as often as one likes
+    assert said.stdout.strip() == "broker 1 shows the certificate of kafka.pem"
     assert started == [c["State"]["StartedAt"] for c in deployment.inspect("kafka")]
 
 
-_BROKERS = """
+def test_a_certificate_that_the_broker_cannot_see_is_told(deployment: Deployment) -> None:
+    """A file that was moved over the mounted one: what the broker goes on showing is another."""
+    mounted = deployment.root / "deploy" / "secrets" / "kafka.pem"
+    kept = mounted.rename(mounted.with_suffix(".kept"))
+    shutil.copy(kept, mounted)
+    try:
+        init(deployment, "--renew-certificates")
+        said = deployment.run("kafka-setup", "--reload-certificates", check=False)
+    finally:
+        kept.replace(mounted)
+    assert said.returncode == 1
+    assert "broker 1 shows another certificate than deploy/secrets/kafka.pem" in said.stderr
+    again = deployment.run("kafka-setup", "--reload-certificates")
+    assert again.stdout.strip() == "broker 1 shows the certificate of kafka.pem"
+
+
+_SHOWN = """
 import ssl
-print(ssl.get_server_certificate(("kafka", 9092)).strip().replace("\\n", ""))
+for _ in range(12):
+    print(ssl.get_server_certificate(("kafka", 9092)).strip().replace("\\n", ""))
 """
+
+
+def shown_by_kafka(deployment: Deployment) -> set[str]:
+    """The certificates that the broker shows, each of its network threads asked; one a line."""
+    return set(deployment.run("ops", "python", "-c", _SHOWN).stdout.split("\n")[:-1])
+
+
+def of_file(deployment: Deployment) -> str:
+    """The certificate that `deploy/init` wrote for the broker, as a line."""
+    file = deployment.root / "deploy" / "secrets" / "kafka.pem"
+    _, begin, rest = file.read_text().partition("-----BEGIN CERTIFICATE-----")
+    certificate, end, _ = rest.partition("-----END CERTIFICATE-----")
+    return (begin + certificate + end).replace("\n", "")
 
 
 def _gateways(deployment: Deployment) -> str:
