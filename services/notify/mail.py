@@ -1,10 +1,14 @@
 """Mail: one message put together."""
 
+from base64 import encodebytes
 from datetime import datetime
+from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_LINES
 from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
+from functools import lru_cache
+from typing import Any
 
 from services.notify.plain import one_line
 from services.notify.wording import Written
@@ -31,8 +35,8 @@ def compose(
     `notice_id` makes its Message-ID; messages of one `thread` refer to the same root, which is no
     message itself. A POST to `unsubscribe_url` ends such notices (RFC 8058).
     """
-    message = EmailMessage(policy=SMTP_LINES)
-    message["From"] = one_line(mail_from)
+    message = EmailMessage(policy=_ON_THE_LINE)
+    message["From"] = _parsed("From", one_line(mail_from))
     message["To"] = one_line(to)
     message["Subject"] = one_line(written.subject)
     message["Date"] = format_datetime(now)
@@ -43,10 +47,30 @@ def compose(
     if unsubscribe_url:
         message["List-Unsubscribe"] = f"<{_address(unsubscribe_url)}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message.set_content(written.text, cte="base64")  # twice as fast as quoted-printable
-    message.add_alternative(written.html, subtype="html", cte="base64")
+    message["MIME-Version"] = "1.0"
+    message["Content-Type"] = _parsed(
+        "Content-Type", f'multipart/alternative; boundary="{_BETWEEN}"'
+    )
     message["Content-Language"] = language
+    message.attach(_part("plain", written.text))
+    message.attach(_part("html", written.html))
     return message
+
+
+def _part(subtype: str, text: str) -> EmailMessage:
+    """One of the two forms, in base64: twice as fast as quoted-printable."""
+    part = EmailMessage(policy=_ON_THE_LINE)
+    part["Content-Type"] = _parsed("Content-Type", f'text/{subtype}; charset="utf-8"')
+    part["Content-Transfer-Encoding"] = "base64"
+    lines = text.encode().splitlines()
+    part.set_payload(encodebytes(b"\r\n".join([*lines, b""])).decode())
+    return part
+
+
+@lru_cache(64)
+def _parsed(name: str, value: str) -> Any:
+    """A header as the standard library understands it: of those that are in all mails alike."""
+    return SMTP_LINES.header_factory(name, value)
 
 
 def _address(url: str) -> str:
@@ -57,19 +81,38 @@ def _address(url: str) -> str:
 
 
 class _Lines(EmailPolicy):
-    """Lines end with CRLF; headers that hold an address of a page or a message are one line.
+    """Lines end with CRLF; a header that was not parsed before is written as it stands.
 
-    The standard library would write a longer one as encoded words, which programs that look for an
-    address don't read.
+    The standard library parses each header it is given. That is slow; of a text that looks like an
+    encoded word it makes what the word says, line feeds and further headers included; and an
+    address of a page or a message that is long becomes encoded words, which programs that look
+    for one don't read.
     """
 
-    def fold_binary(self, name: str, value: str) -> bytes:
-        if name.lower() in _WHOLE:
-            return f"{name}: {value}\r\n".encode("ascii")
-        return super().fold_binary(name, value)
+    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
+        if hasattr(value, "fold"):
+            return super().header_store_parse(name, value)
+        if len(value.splitlines()) > 1:
+            raise ValueError(f"{name} is more than one line")
+        return name, value
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if hasattr(value, "fold"):
+            return super().fold_binary(name, value)
+        text = _subject(value) if name == "Subject" else value
+        return f"{name}: {text}\r\n".encode("utf-8" if self.utf8 else "ascii")
 
 
-_WHOLE = {"list-unsubscribe", "message-id", "in-reply-to", "references"}
+def _subject(text: str) -> str:
+    """Encoded, unless it is short and plain; what looks encoded is meant as it stands."""
+    if text.isascii() and text.isprintable() and len(text) < _SHORT and "=?" not in text:
+        return text
+    return Header(text, "utf-8", header_name="Subject").encode(linesep="\r\n")
+
+
+_SHORT = 67
+_BETWEEN = "=_alliance_="
+"""What is between the two forms of a message: no line of base64 has an underscore."""
 _ON_THE_LINE = _Lines(linesep="\r\n", cte_type="7bit")
 
 

@@ -1,6 +1,6 @@
 """What notify asks of its collections, and what it keeps beside the log."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +9,7 @@ from services.notify.preferences import Preferences
 from services.notify.store import (
     AWAITED,
     FACTS,
+    QUEUED_FOR_A_WEBHOOK,
     RECORDS,
     contact_states,
     matches,
@@ -69,27 +70,25 @@ async def due(
     now: str,
     *,
     digests: str | None = None,
-    not_these: Iterable[str] = (),
+    not_these: Collection[str] = (),
     not_to: Iterable[str] = (),
     limit: int = 1,
 ) -> list[Document]:
     """The documents of queued notices that may be sent at this moment, first queued first; those
     that had to wait for their time come after, of digests' those that were due at `digests`.
 
-    `not_these` are notices, `not_to` contacts.
+    `not_these` are notices, `not_to` contacts. Notices are passed over here and not by the server:
+    it would compare each that is queued with each of them.
     """
     query: Document = {"status": "queued", "channel": channel}
-    if these := list(not_these):
-        query["_id"] = {"$nin": these}
     if contacts := list(not_to):
         query["contact_ref"] = {"$nin": contacts}
     ripe = [{"digest": False}, {"not_before": {"$lte": digests or now}}]
     found: list[Document] = []
     for when in ({"not_before": None}, {"not_before": {"$gt": "", "$lte": now}, "$or": ripe}):
-        if left := limit - len(found):
-            cursor = store[notices.name].find(query | when)
-            cursor = cursor.sort([("not_before", 1), ("last_event", 1)]).limit(left)
-            found += await cursor.to_list(None)
+        cursor = store[notices.name].find(query | when)
+        cursor = cursor.sort([("not_before", 1), ("last_event", 1)])
+        found += await _first(cursor, limit - len(found), not_these)
     return found
 
 
@@ -182,15 +181,32 @@ async def with_queued_notices(
     """The ids of webhooks for which notices are queued, of one message or of any."""
     query: Document = {"status": "queued", "channel": "webhook"}
     query |= {"message": message, "_id": {"$nin": list(not_these)}} if message else {}
-    found: list[str] = await store[notices.name].distinct("webhook_id", query)
-    return found
+    each = [{"$match": query}, {"$group": {"_id": "$webhook_id"}}]
+    found = store[notices.name].aggregate(each, hint=QUEUED_FOR_A_WEBHOOK)
+    return [document["_id"] for document in await found.to_list(None)]
 
 
 async def queued_for(
-    store: Store, webhook_id: str, not_these: Iterable[str], limit: int, message: str | None = None
+    store: Store,
+    webhook_id: str,
+    not_these: Collection[str],
+    limit: int,
+    message: str | None = None,
 ) -> list[Document]:
     """The documents of notices that are queued for a webhook, first queued first."""
     query: Document = {"status": "queued", "channel": "webhook", "webhook_id": webhook_id}
     query |= {"message": message} if message else {}
-    query["_id"] = {"$nin": list(not_these)}
-    return await store[notices.name].find(query).sort("last_event", 1).limit(limit).to_list(None)
+    cursor = store[notices.name].find(query, hint=QUEUED_FOR_A_WEBHOOK).sort("last_event", 1)
+    return await _first(cursor, limit, not_these)
+
+
+async def _first(cursor: Any, limit: int, not_these: Collection[str]) -> list[Document]:
+    """The first documents that a cursor finds, without these."""
+    found: list[Document] = []
+    if limit > 0:
+        async for document in cursor.limit(limit + len(not_these)):
+            if document["_id"] not in not_these:
+                found.append(document)
+                if len(found) == limit:
+                    break
+    return found

@@ -32,7 +32,7 @@ from shared.worker import Lease, Worker
 
 log = logging.getLogger("alliance.notify")
 
-PAGE = 200
+PAGE = 500
 """Notices looked for at a time."""
 
 TOGETHER = 100
@@ -155,7 +155,7 @@ class Sender:
             self._carrier.channel,
             moment,
             digests=rfc3339(datetime.now(UTC) - self._grace),
-            not_these=[*self._in_hand, *self._later],
+            not_these={*self._in_hand, *self._later},
             not_to={*self._lanes.closed_refs(now), *await self._carrier.held_back()},
             limit=PAGE,
         )

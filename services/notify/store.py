@@ -60,6 +60,9 @@ from shared.events.projects import (
 )
 from shared.log import Folded, Records
 
+QUEUED_FOR_A_WEBHOOK = "queued for a webhook"
+"""An index that queries name: most that is queued is mail."""
+
 notices = Folded(
     "notices",
     Notice,
@@ -79,7 +82,7 @@ notices = Folded(
         ),
         IndexModel(
             [("webhook_id", 1), ("last_event", 1)],
-            name="queued for a webhook",
+            name=QUEUED_FOR_A_WEBHOOK,
             partialFilterExpression={"status": "queued", "channel": "webhook"},
         ),
     ],

@@ -38,12 +38,20 @@ def bad() -> list[str]:
         "</style><img src=x onerror=alert(1)>",
         '" onmouseover="alert(1)',
         "javascript:alert(1)",
-        "=?utf-8?q?Bcc:=20all@elsewhere.example?=",
         "<!--",
         "]]>",
         "<a href='https://elsewhere.example'>Accept</a>",
     ]
-    return [*injected, *marked, *long, *templates, *markup]
+    encoded = [
+        "=?utf-8?q?Bcc:=20all@elsewhere.example?=",
+        "Irpin =?utf-8?q?=0d=0aBcc:_all@elsewhere.example?= Bucha",
+        "=?utf-8?q?=0aBcc=3a_all=40elsewhere.example?=",
+        "=?utf-8?b?CkJjYzogYWxsQGVsc2V3aGVyZS5leGFtcGxl?=",
+        f"{'x' * 90} =?utf-8?b?CkJjYzogYWxsQGVsc2V3aGVyZS5leGFtcGxl?=",
+        "=?utf-8?b?4oCu?=",
+        "Ірпінь =?utf-8?b?4oCu?=",
+    ]
+    return [*injected, *marked, *long, *templates, *markup, *encoded]
 
 
 def letter(text: str) -> Letter:
@@ -70,19 +78,24 @@ def gathered(text: str, language: str = "en") -> Written:
     return wording.digest(both, titles, language=language, name=text, public_url=URL)
 
 
-def composed(said: Written) -> EmailMessage:
-    """A mail as whoever receives it reads it."""
+def on_the_line(said: Written, to: str) -> bytes:
+    """A mail as a server gets it."""
     message = mail.compose(
         notice_id="n1",
         thread="t1",
         mail_from=FROM,
-        to="mayor@irpin.example",
+        to=to,
         written=said,
         language="en",
         now=datetime(2026, 3, 5, tzinfo=UTC),
         unsubscribe_url=f"{URL}/u?token=abc",
     )
-    read = message_from_bytes(mail.flat(message, "mayor@irpin.example"), policy=SMTP)
+    return mail.flat(message, to)
+
+
+def composed(said: Written) -> EmailMessage:
+    """A mail as whoever receives it reads it."""
+    read = message_from_bytes(on_the_line(said, "mayor@irpin.example"), policy=SMTP)
     assert isinstance(read, EmailMessage)
     return read
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import NonEmptyGroup
 from aiokafka.protocol.admin import DeleteGroupsRequest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -201,12 +202,21 @@ def alliance(notify: Notify, member: MemberId | None, *words: str) -> tuple[int,
 
 
 async def forget_group(bootstrap: str, group: str) -> None:
-    """A consumer group that is gone: whoever comes next reads from the beginning."""
+    """A consumer group that is gone: whoever comes next reads from the beginning.
+
+    One whose member has ended without saying so is there until its session has.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
+    deadline = time.monotonic() + 60
     try:
-        node = await admin.find_coordinator(group)
-        answer = await admin._send_request_to_node(node, DeleteGroupsRequest([group]))
-        assert answer.results == [(group, 0)]
+        while True:
+            node = await admin.find_coordinator(group)
+            answer = await admin._send_request_to_node(node, DeleteGroupsRequest([group]))
+            if answer.results == [(group, NonEmptyGroup.errno)] and time.monotonic() < deadline:
+                await asyncio.sleep(0.5)
+                continue
+            assert answer.results == [(group, 0)], answer.results
+            return
     finally:
         await admin.close()

@@ -15,6 +15,7 @@ from tests.notify.hostile import (
     gathered,
     letter,
     naughty,
+    on_the_line,
     written,
 )
 from tests.notify.samples import MATCH
@@ -44,6 +45,7 @@ def the_headers_hold(text: str) -> None:
     assert set(headers) == {*HEADERS, "Subject", "Date", "Content-Type"}
     assert not read.defects
     assert not re.search(rf"{CONTROL}|\n", headers["Subject"])
+    assert headers["Subject"] == said.subject
     assert len(headers["Subject"]) <= SUBJECT_LIMIT
     plain, html = (str(part.get_content()) for part in read.iter_parts())
     assert not re.search(CONTROL, plain.replace("\r\n", "\n"))
@@ -74,6 +76,18 @@ def test_naughty_strings_are_harmless() -> None:
         the_headers_hold(text)
         the_page_holds(text)
     print(f"{len(naughty())} naughty strings, no header injected, no element added")
+
+
+@pytest.mark.parametrize(
+    "to", ["=?utf-8?q?=0aBcc=3a_all?=@irpin.example", "=?utf-8?q?mayor?=@irpin.example"]
+)
+def test_an_address_that_looks_encoded_is_taken_as_it_stands(to: str) -> None:
+    """It is a valid one (RFC 5321), and may add no header."""
+    headers, _, _ = on_the_line(written("Irpin"), to).partition(b"\r\n\r\n")
+    lines = headers.decode("ascii").split("\r\n")
+    assert lines.count(f"To: {to}") == 1
+    assert len(lines) == len(HEADERS) + 3
+    assert not [line for line in lines if line.startswith("Bcc")]
 
 
 def test_a_name_of_ten_thousand_letters_is_cut() -> None:

@@ -7,7 +7,8 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,17 @@ class Dying:
         self.notices = MongoClient[dict[str, Any]](mongodb)["notify"]["notices"]
         self.attempts = self.notices.database["attempts"]
 
-    def process(self, armed: str = "") -> Process:
-        """The test build, to be started."""
+    @asynccontextmanager
+    async def running(self, armed: str = "") -> AsyncIterator[Process]:
+        """The test build, started, and stopped at the end whatever happened."""
         env = self._env | ({crash.VARIABLE: armed} if armed else {})
         command = [sys.executable, "-m", "tests.chaos.service", "notify", str(free_port())]
-        return Forked("notify", command, env, root=self._root)
+        process = Forked("notify", command, env, root=self._root)
+        process.start()
+        try:
+            yield process
+        finally:
+            await asyncio.to_thread(process.stop)
 
     def left(self) -> int:
         """Notices that are queued still."""
@@ -112,17 +119,15 @@ async def test_a_domain_that_hangs_and_one_that_is_busy_hold_up_no_other(
     async with Misbehaving().running() as server:
         server.to |= {"hangs.example": HANG, "busy.example": "450 4.2.1 busy"}
         service = Dying(tmp_path, mongo.uri, server.port)
-        process = service.process()
-        process.start()
-        await service.until_left(499, 60)
-        began = time.monotonic()
-        await service.until_left(400, 10)
-        print(f"100 notices past 400 that wait: {time.monotonic() - began:.1f} s")
-        tried = service.attempts.count_documents({"state": {"$ne": "taken"}})
-        assert 0 < tried < 40, "a closed lane is not tried again and again"
-        server.to.clear()
-        await service.until_left(0, 180)
-        await asyncio.to_thread(process.stop)
+        async with service.running():
+            await service.until_left(499, 60)
+            began = time.monotonic()
+            await service.until_left(400, 10)
+            print(f"100 notices past 400 that wait: {time.monotonic() - began:.1f} s")
+            tried = service.attempts.count_documents({"state": {"$ne": "taken"}})
+            assert 0 < tried < 40, "a closed lane is not tried again and again"
+            server.to.clear()
+            await service.until_left(0, 180)
     assert len(server.taken) == 500
     assert set(server.taken.values()) == {1}
     assert service.notices.count_documents({"uncertain": {"$exists": True}}) == 0
@@ -137,10 +142,8 @@ async def test_a_server_that_refuses_us_costs_no_notice_an_attempt(
         server.says["CONNECT"] = ["421 4.3.2 closing"] * 12
         server.says["RCPT"] = ["250 OK"] * 20 + ["454 4.7.0 temporary"]
         service = Dying(tmp_path, mongo.uri, server.port)
-        process = service.process()
-        process.start()
-        await service.until_left(0, 180)
-        await asyncio.to_thread(process.stop)
+        async with service.running() as process:
+            await service.until_left(0, 180)
     assert {n["attempts"] for n in service.notices.find()} == {1}
     assert {a["state"] for a in service.attempts.find()} == {"taken"}
     assert set(server.taken.values()) == {1}
@@ -172,14 +175,12 @@ async def test_killed_at_each_step_no_notice_is_lost_and_each_duplicate_is_count
         for step in steps:
             server.says["MESSAGE"] = [HANG] if step == DURING else []
             assert await asyncio.to_thread(service.left), "all was sent before the last kill"
-            process = service.process("" if step == DURING else f"{step}:{chance.randint(1, 3)}")
-            process.start()
-            await until_dead(process, server, step)
+            armed = "" if step == DURING else f"{step}:{chance.randint(1, 3)}"
+            async with service.running(armed) as process:
+                await until_dead(process, server, step)
         server.says["MESSAGE"] = []
-        process = service.process()
-        process.start()
-        await service.until_left(0, 120)
-        await asyncio.to_thread(process.stop)
+        async with service.running():
+            await service.until_left(0, 120)
     notices = list(service.notices.find())
     assert len(notices) == number
     assert {n["status"] for n in notices} == {"sent"}
