@@ -89,6 +89,9 @@ class _Lines(EmailPolicy):
     for one don't read.
     """
 
+    def header_max_count(self, name: str) -> int:
+        return 1
+
     def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
         if hasattr(value, "fold"):
             return super().header_store_parse(name, value)

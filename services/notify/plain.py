@@ -17,11 +17,13 @@ _UNSEEN = re.compile(
 
 def safe(text: str) -> str:
     """Without what could end a header, hide or reorder text: line feeds stay, as line feeds."""
-    text = "\n".join(text.splitlines()).replace("\t", " ")
-    text = _UNSEEN.sub("", text)
-    return "".join(
-        c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs", "Zl", "Zp")
-    )
+    lines = text.splitlines()
+    return "\n".join(line if line.isprintable() else _cleared(line) for line in lines)
+
+
+def _cleared(line: str) -> str:
+    line = _UNSEEN.sub("", line.replace("\t", " "))
+    return "".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cs", "Zl", "Zp"))
 
 
 def cut(text: str, limit: int) -> str:
