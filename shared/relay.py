@@ -113,20 +113,29 @@ class Relay:
         return await cursor.limit(BATCH).to_list(None)
 
     async def _sequence(self, lease: Lease) -> list[Document]:
-        """Give the next positions to pending events, in the order of their ids."""
+        """Give the next positions to pending events, in the order of their ids.
+
+        The relay's own document is written first: so what keeps the lease alive meets this
+        transaction, and is refused. Were it written last, a store that takes longer to find the
+        batch than the lease's beat would refuse this, each time again.
+        """
+        if await self._store[LOG].find_one({"pending": True}, {"_id": 1}) is None:
+            return []
 
         async def work(session: Session) -> list[Document]:
+            ours = {"_id": "relay", "holder": lease.holder}
+            counters = await self._store[LEASES].find_one_and_update(
+                ours, {"$inc": {"beat": 1}}, session=session
+            )
+            if counters is None:
+                raise LeaseLost("relay")
             pending = self._store[LOG].find({"pending": True}, session=session).sort("_id", 1)
             batch: list[Document] = await pending.limit(BATCH).to_list(None)
             if not batch:
                 return []
-            counters = await self._store[LEASES].find_one_and_update(
-                {"_id": "relay", "holder": lease.holder},
-                {"$inc": {"next": len(batch)}},
-                session=session,
+            await self._store[LEASES].update_one(
+                ours, {"$inc": {"next": len(batch)}}, session=session
             )
-            if counters is None:
-                raise LeaseLost("relay")
             crash.point("in-sequencing")
             for position, document in enumerate(batch, counters.get("next", 0)):
                 document["position"] = position

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
@@ -51,27 +52,26 @@ class Lease:
             self._seen, self._seen_at = state, now
         if state[0] not in (None, self.holder) and now - self._seen_at < self.ttl:
             return False
-        taken = await self._store[LEASES].update_one(
-            {"_id": self.name, "holder": state[0], "beat": state[1]},
-            {"$set": {"holder": self.holder}, "$inc": {"beat": 1}},
-        )
-        return taken.matched_count == 1
+        return await self._beat({"holder": state[0], "beat": state[1]}) is True
 
     async def beat(self) -> None:
-        """Say that the holder is alive. Raises LeaseLost.
+        """Say that the holder is alive. Raises LeaseLost."""
+        if await self._beat({"holder": self.holder}) is False:
+            raise LeaseLost(self.name)
 
-        A write conflict with the holder's own transaction is a sign of life too.
-        """
+    async def _beat(self, expected: dict[str, Any]) -> bool | None:
+        """Write a beat of ours if the lease is as expected; whether it was. None where a
+        transaction of the holder has written it: that is a sign of life, too."""
         try:
             done = await self._store[LEASES].update_one(
-                {"_id": self.name, "holder": self.holder}, {"$inc": {"beat": 1}}
+                {"_id": self.name, **expected},
+                {"$set": {"holder": self.holder}, "$inc": {"beat": 1}},
             )
         except OperationFailure as error:
             if error.code != WRITE_CONFLICT:
                 raise
-        else:
-            if done.matched_count != 1:
-                raise LeaseLost(self.name)
+            return None
+        return done.matched_count == 1
 
     async def give_up(self) -> None:
         """Leave it to whoever asks next, at once."""

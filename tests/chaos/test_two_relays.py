@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from pymongo.errors import OperationFailure
 
 from deploy.local.secantus import lifetime
 from shared.events.envelope import Envelope
@@ -24,7 +23,7 @@ from shared.kafka import Producer, Record
 from shared.log import LOG, LOG_INDEXES, entry
 from shared.mongo import Collection, Store
 from shared.relay import Relay
-from shared.worker import LEASES, WRITE_CONFLICT, Lease, LeaseLost
+from shared.worker import LEASES, Lease, LeaseLost
 from tests.chaos import history
 from tests.chaos.kills import Outcome, all_committed, correlations, read_history
 from tests.chaos.load import Load
@@ -227,24 +226,16 @@ async def _everything(store: Store) -> tuple[list[Any], list[Any]]:
     )
 
 
-async def _take(lease: Lease) -> bool:
-    """Take it over; a conflict with what the old holder left open means: not yet."""
-    try:
-        return await lease.take()
-    except OperationFailure as error:
-        if error.code != WRITE_CONFLICT:
-            raise
-        return False
-
-
 @pytest.mark.parametrize(
     ("where", "collection", "times", "sent"),
     [
         ("before it looks for work", LEASES, 1, 0),
-        ("before it reads its batch", LOG, 1, 0),
-        ("between reading its batch and the fence", LEASES, 2, 0),
+        ("before it looks for what is new", LOG, 1, 0),
+        ("between finding some and the fence", LEASES, 2, 0),
         ("inside its transaction, after the fence", LOG, 2, 0),
-        ("after produce, before its mark", LEASES, 3, 3),
+        ("inside its transaction, before the counter", LEASES, 3, 0),
+        ("inside its transaction, before positions are written", LOG, 3, 0),
+        ("after produce, before its mark", LEASES, 4, 3),
     ],
 )
 async def test_an_old_holder_that_wakes_up_can_write_nothing(
@@ -269,7 +260,7 @@ async def test_an_old_holder_that_wakes_up_can_write_nothing(
     try:
         assert await asyncio.to_thread(old_store.reached.wait, 10), "it never came there"
         relay, lease = Relay(store, "projects", new_producer), Lease(store, "relay", 0.3)
-        taken: bool = await until(lambda: _take(lease), lifetime() + 5, "the takeover")
+        taken: bool = await until(lease.take, lifetime() + 5, "the takeover")
         assert taken
         await relay.step(lease)
         assert len(new_producer.sent) == 3
@@ -289,4 +280,45 @@ async def test_an_old_holder_that_wakes_up_can_write_nothing(
         await asyncio.gather(stopped, return_exceptions=True)
         await store.drop()
         old_store.close()
+        store.close()
+
+
+class Slow(Store):
+    """A store that takes its time between what is read and the relay's own document."""
+
+    def __getitem__(self, collection: str) -> Collection:
+        if collection == LEASES:
+            time.sleep(0.1)
+        return super().__getitem__(collection)
+
+
+async def test_a_backlog_is_drained_however_slow_the_store_is(system: TestBuild) -> None:
+    """The holder's beat comes more often than its batch is read: the beat gives way, and not the
+    transaction, again and again."""
+    uri, database = system.addresses.mongodb, f"backlog-{Id.new()}"
+    store, slow = Store(uri, database), Slow(uri, database)
+    await store.ensure({LOG: LOG_INDEXES, LEASES: []})
+    await _record(store, 20)
+    lease, ended = Lease(slow, "relay", 5.0), threading.Event()
+    assert await lease.take()
+
+    async def beat() -> None:
+        own = Store(uri, database)
+        beating = Lease(own, "relay", 5.0)
+        beating.holder = lease.holder
+        while not ended.is_set():
+            await beating.beat()
+        own.close()
+
+    beats = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(beat())))
+    try:
+        producer = Noted()
+        await Relay(slow, "projects", producer).step(lease)
+        assert len(producer.sent) == 20
+        assert not beats.done()
+    finally:
+        ended.set()
+        await beats
+        await store.drop()
+        slow.close()
         store.close()
