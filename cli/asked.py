@@ -50,6 +50,10 @@ class Asked:
         versions = self._versions.get(NeedId(need_id), [])
         return versions[-1].get(line, 0) if versions else 0
 
+    def ever(self, need_id: NeedId | str, line: int) -> int:
+        """The most that was ever asked of a line."""
+        return max((v.get(line, 0) for v in self._versions.get(NeedId(need_id), [])), default=0)
+
     def as_seen(self, need_id: NeedId, line: int, seen: Seen) -> int:
         """What a line asked as of what a round had seen; 0 of a need that it had not seen."""
         count = self._count(need_id, seen)

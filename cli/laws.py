@@ -247,7 +247,10 @@ class Books:
         if self._asked is None:
             return
         for (need_id, number), covered in self.covered.items():
-            limit = self._asked.now(need_id, number)
+            # One that is given up is not raised to what was agreed meanwhile: what began to arrive
+            # stays, and nothing else does.
+            given_up = need_id in self._asked.given_up
+            limit = (self._asked.ever if given_up else self._asked.now)(need_id, number)
             self._law(covered <= limit, f"line {number} of {need_id}: {covered} of {limit} asked")
         for match_id, match in self.matches.items():
             lost = match.live and not match.delivered

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry
 from shared.errors import InvalidInput, Refused
-from shared.mongo import StoreAway, is_away
+from shared.mongo import StoreAway, StoreBusy, is_away
 from shared.translations import preferred, translate
 
 M = TypeVar("M", bound=Mapping[str, Any])
@@ -45,13 +45,19 @@ class BodyUnreadable(Refused):
 
 
 class StoreUnavailable(Refused):
-    """The store does not answer; the request can be repeated with its Idempotency-Key."""
+    """The store does not answer, or others went on changing the same documents; the request can be
+    repeated with its Idempotency-Key."""
 
     status = 503
     title = "Try again soon"
 
-    def __init__(self) -> None:
-        super().__init__("the store does not answer; repeat the request with its Idempotency-Key")
+    def __init__(self, busy: bool = False) -> None:
+        super().__init__(
+            "others are changing the same at this moment; repeat the request with its "
+            "Idempotency-Key"
+            if busy
+            else "the store does not answer; repeat the request with its Idempotency-Key"
+        )
 
     def headers(self) -> dict[str, str]:
         return {"Retry-After": "2"}
@@ -141,7 +147,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(StoreAway)
     @app.exception_handler(ConnectionFailure)
     async def away(request: Request, error: Exception) -> Response:
-        return await refused(request, StoreUnavailable())
+        return await refused(request, StoreUnavailable(busy=isinstance(error, StoreBusy)))
 
     @app.exception_handler(OperationFailure)
     async def failed(request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from cli.asked import Asked
 from cli.laws import Books, kept
 from services.matching import matches
 from services.matching.matches import Match
-from shared.events import Envelope, Event
+from shared.events import Envelope, Event, read_event
 from shared.events.canonical import canonical
 from shared.events.ids import MatchId, RoundId
 from shared.events.matching import (
@@ -277,3 +277,24 @@ def test_nothing_is_live_of_a_need_that_was_given_up() -> None:
     log = a_log("matching", MADE, a_round(through=0), PROPOSED)
     [fault] = kept(log, Asked(projects, log, PARTITIONS)).faults
     assert "its need was given up" in fault
+
+
+def test_what_began_to_arrive_of_a_need_given_up_stays_as_agreed() -> None:
+    """Shrunk, and withdrawn, in the moment of the agreement: it is not raised again, and what has
+    begun to arrive stays. More than was ever asked is a fault there, too."""
+    gone = NeedWithdrawn(need_id=NEED, authority_id=IRPIN, reason="built elsewhere")
+    agreed = a_match(money("60.00")).model_copy(update={"status": "agreed"})
+    part = matches.deliver(agreed, IRPIN, money("20.00"), "2023-09-01", "a third")
+
+    def with_(*projects: Event) -> list[str]:
+        log = a_log("matching", MADE, a_round(), PROPOSED, *yes(MATCH), part)
+        books = Books(Asked(a_log("projects", *projects), log, PARTITIONS))
+        for position, event in enumerate(log):
+            books.book(read_event(event), position)
+        books.faults = []  # of the round, which had seen another version
+        books.at_rest()
+        return books.faults
+
+    assert with_(posted("100.00"), amended("50.00"), gone) == []
+    assert "6000 of 5000 asked" in with_(posted("100.00"), amended("50.00"))[0]
+    assert "6000 of 5500 asked" in with_(posted("55.00"), amended("50.00"), gone)[0]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import islice
+from uuid import uuid4
 
 import httpx
 
@@ -39,6 +40,10 @@ REFUSED = {
     422: ("invalid-input",),
 }
 """Which refusals may be right here: others changed what a member acts on since it looked."""
+
+REPEATS = 5
+"""How often a member repeats what was answered 503, where forty of them change the same things and
+the machine is slow; under its Idempotency-Key, so it counts once whatever became of the first."""
 
 FIELDS = ("/reserved", "/earmark/need_id", "/amount")
 """What of a body may be wrong meanwhile: how much fits, whether matching has heard of a need, and
@@ -150,7 +155,13 @@ class Market:
             await asyncio.sleep(0.2 * self._seconds)
 
     async def _ask(self, act: str, who: str, service: str, path: str, body: Json | None) -> Json:
-        answer = await self._acting.ask(who, service, path, body)
+        key = str(uuid4())
+        for _ in range(REPEATS):
+            answer = await self._acting.ask(who, service, path, body, key=key)
+            if answer.status_code != 503:
+                break
+            self.answers.counted[f"{act} 503, repeated as it says"] += 1
+            await asyncio.sleep(float(answer.headers["Retry-After"]))
         self.answers.note(act, answer)
         return answer.json() if answer.is_success else {}
 

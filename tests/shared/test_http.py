@@ -15,7 +15,7 @@ from shared.errors import InvalidInput, NotFound, VersionConflict
 from shared.events.facts import Line1, Money
 from shared.http import Act, CommandRoute
 from shared.limiting import Limits
-from shared.mongo import StoreAway
+from shared.mongo import StoreAway, StoreBusy
 from shared.problems import BODY_LIMIT, add_problem_handlers
 
 
@@ -52,6 +52,7 @@ def an_app(tokens: Tokens) -> FastAPI:
             "conflict": VersionConflict("need", "N1", current=3, given=[2]),
             "field": InvalidInput("/lines/0/amount", "is more than is left", "600", "500"),
             "away": StoreAway("mongodb.internal:27017"),
+            "busy": StoreBusy("another transaction"),
             "full": OperationFailure("/data/db: no space left", 14031),
             "broken": OperationFailure("internal server error", 1),
             "asked-wrongly": OperationFailure("unknown operator: $swordfish", 2),
@@ -253,6 +254,15 @@ def test_store_away_is_503_with_when_to_try_again(client: TestClient) -> None:
     answer = problem(response, 503, "store-unavailable")
     assert response.headers["retry-after"] == "2"
     assert "mongodb.internal" not in str(answer)
+    assert "the store does not answer" in answer["detail"]
+
+
+def test_a_store_that_is_busy_is_not_said_to_be_away(client: TestClient) -> None:
+    """Where others went on changing the same documents, that is what is said."""
+    response = client.get("/raises/busy")
+    answer = problem(response, 503, "store-unavailable")
+    assert response.headers["retry-after"] == "2"
+    assert "others are changing the same" in answer["detail"]
 
 
 def test_a_store_that_fails_by_itself_is_503_and_what_it_refuses_500(client: TestClient) -> None:
