@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from cli import story
+from cli.cast import Cast
 from cli.checks import Check, check_all
 from cli.timeline import Entry, Timeline
 from deploy.local.mailbox import messages
@@ -33,7 +34,7 @@ async def play(system: System, say: Say) -> tuple[list[Entry], list[Check]]:
     """Play both stories on a system that runs; the timeline, and what the checks said."""
     timeline = Timeline(system.addresses.kafka, lambda entry: _show(entry, say))
     following = asyncio.create_task(timeline.follow())
-    cast = story.Cast(system, timeline, say)
+    cast = Cast(system, timeline, say)
     try:
         for part in (story.alliance, story.irpin, story.borodianka):
             await _unless_ended(part(cast), following)
@@ -77,7 +78,7 @@ def _line(entry: Entry) -> str:
     )
 
 
-async def _summary(cast: story.Cast, timeline: Timeline, system: System, say: Say) -> None:
+async def _summary(cast: Cast, timeline: Timeline, system: System, say: Say) -> None:
     say("\nEvents by topic")
     for owner, number in sorted(Counter(e.envelope.source[1:] for e in timeline.entries).items()):
         kinds = Counter(e.envelope.name for e in timeline.entries if e.envelope.source[1:] == owner)

@@ -23,6 +23,7 @@ from cli import (
 from cli import demo as demonstration
 from cli.backup import commands as backup
 from cli.backup.archive import BackupRefused
+from cli.cast import Refusal
 from cli.client import CannotAsk
 from cli.doctor import doctor
 from cli.places import OutOfReach, Places, located
@@ -32,7 +33,6 @@ from cli.replacing import ReplacementRefused
 from cli.replacing import replace as replace_collections
 from cli.services import NAMES
 from cli.status import show_status
-from cli.story import Refusal
 from deploy.local.jars import JarsMissing
 from deploy.local.java import NoJava
 from deploy.local.processes import ProcessFailed

@@ -1,21 +1,17 @@
 """What a notice says, as a subject, a text and an HTML page; pure.
 
-The words are in messages/ and translations/, the layout in templates/ (Jinja2). A template is read
-from there only: what a member wrote is a value, put in once, and escaped in HTML.
+The words are in messages/ and translations/; layout.py puts them together.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from string import Formatter
-from typing import Any, NamedTuple
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import Any
 
 from services.notify import model
 from services.notify.audience import Party
-from services.notify.messages import MESSAGES, TO_DO, WHY, Message
-from services.notify.plain import NAME_LIMIT, TEXT_LIMIT, cut, one_line, safe
+from services.notify.layout import Group, Item, Written, as_part, placeholders, rendered, spoken
+from services.notify.messages import TO_DO, WHY
+from services.notify.plain import NAME_LIMIT, one_line
 from services.notify.saying import DEFAULT_LANGUAGE, Said, Titles, Voice, named
 from services.notify.speech import Speech, speech
 from shared.events.matching import MatchReleased
@@ -50,9 +46,6 @@ PLACES = (
 
 ENDS_NEED = ("need-withdrawn", "project-completed", "project-cancelled")
 
-SHORT = 80
-"""Characters of one value in a subject."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Letter:
@@ -64,43 +57,6 @@ class Letter:
     message: str
     party: Party | None
     match_status: str = "proposed"
-
-
-class Written(NamedTuple):
-    """A mail's subject, its text, and the same as HTML."""
-
-    subject: str
-    text: str
-    html: str
-
-
-class Item(NamedTuple):
-    """One message in words; `link` is where the thing it tells of is shown, `time` when."""
-
-    subject: str
-    opening: list[str]
-    facts: list[tuple[str, str | tuple[str, ...]]]
-    closing: list[str]
-    button: str | None = None
-    link: str | None = None
-    time: str | None = None
-
-
-class Group(NamedTuple):
-    """The news about one need, pledge, partnership or member."""
-
-    title: str
-    items: list[Item]
-
-
-_LAYOUTS = Environment(
-    loader=PackageLoader("services.notify"),
-    autoescape=lambda name: bool(name and name.endswith(".html")),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
 
 
 def words(letter: Letter, language: str, titles: Titles, zone: str = "UTC") -> dict[str, Said]:
@@ -139,7 +95,7 @@ def write(
     footer.append(
         recorded.format(when=said.moment(letter.time, zone), about=one_line(letter.about))
     )
-    return _rendered("letter", said, name, footer, unsubscribe_url, item=item)
+    return rendered("letter", said, name, footer, unsubscribe_url, item=item)
 
 
 def digest(
@@ -167,7 +123,7 @@ def digest(
     )
     footer = [said.say("You get this because you asked for such news gathered in one mail.")]
     found = {"subject": subject, "groups": list(groups.values())}
-    return _rendered("digest", said, name, footer, unsubscribe_url, **found)
+    return rendered("digest", said, name, footer, unsubscribe_url, **found)
 
 
 def verification(
@@ -181,8 +137,8 @@ def verification(
     """The mail by which whoever reads an address confirms it; `valid_until` is a moment."""
     said = speech(language)
     found = {"valid_until": said.moment(valid_until, zone) if valid_until else None}
-    item = _spoken("verification", found, said, link=url)
-    return _rendered("letter", said, name, [], None, item=item)
+    item = spoken("verification", found, said, link=url)
+    return rendered("letter", said, name, [], None, item=item)
 
 
 def operation(
@@ -200,11 +156,10 @@ def operation(
     """
     said = speech(language)
     voice = Voice(said, titles or {}, zone)
-    asked = {field for text in _texts(MESSAGES[message]) for field in _fields(text)}
-    found = {field: voice.say(field, facts.get(field)) for field in asked}
+    found = {field: voice.say(field, facts.get(field)) for field in placeholders(message)}
     if (reason := facts.get("reason")) is not None:
         found["reason"] = voice.code(str(reason))
-    return _rendered("letter", said, name, [], None, item=_spoken(message, found, said))
+    return rendered("letter", said, name, [], None, item=spoken(message, found, said))
 
 
 def entry(
@@ -216,12 +171,7 @@ def entry(
     public_url: str | None = None,
 ) -> Written:
     """A letter as an entry of a feed: without greeting and footer, its HTML a part of a page."""
-    item = _item(letter, titles, speech(language), zone, public_url)
-    text, html = (
-        _LAYOUTS.get_template(name).render({"item": item, "link_class": ""})
-        for name in ("item.txt", "item.html")
-    )
-    return Written(item.subject, safe(text).strip() + "\n", html)
+    return as_part(_item(letter, titles, speech(language), zone, public_url))
 
 
 def localised(names: Mapping[str, str], language: str) -> str | None:
@@ -234,64 +184,7 @@ def _item(letter: Letter, titles: Titles, said: Speech, zone: str, public_url: s
     found = words(letter, said.language, titles, zone)
     there = link(letter.event, public_url) if public_url else None
     time = said.moment(letter.time, zone)
-    return _spoken(letter.message, found, said, link=there, time=time)
-
-
-def _spoken(
-    message: str,
-    found: Mapping[str, Said],
-    said: Speech,
-    *,
-    link: str | None = None,
-    time: str | None = None,
-) -> Item:
-    form = MESSAGES[message]
-
-    def say(texts: Sequence[str]) -> list[str]:
-        return [said.say(text, message).format_map(found) for text in texts if _given(text, found)]
-
-    facts = [
-        (said.say(label, message), _value(value, found))
-        for label, value in form.facts
-        if _given(value, found)
-    ]
-    short = {
-        field: cut(value, SHORT) for field, value in found.items() if isinstance(value, str)
-    } | {"to_do": ""}
-    return Item(
-        one_line(said.say(form.subject, message).format_map(short)),
-        say(form.opening),
-        facts,
-        say(form.closing),
-        said.say(form.button, message) if form.button else None,
-        link,
-        time,
-    )
-
-
-def _rendered(
-    layout: str,
-    said: Speech,
-    name: str | None,
-    footer: Sequence[str],
-    unsubscribe_url: str | None,
-    **values: Any,
-) -> Written:
-    subject = values.get("subject") or values["item"].subject
-    greeting = said.say("Dear {name},").format(name=one_line(name, NAME_LIMIT)) if name else None
-    asked = {
-        "language": said.language,
-        "subject": subject,
-        "alliance": said.say("Alliance for the Reconstruction of Ukraine"),
-        "greeting": greeting or said.say("Dear colleagues,"),
-        "footer": [*footer, said.say("Nobody reads answers to this address.")],
-        "unsubscribe": said.say("Get no more notices of this kind"),
-        "unsubscribe_url": unsubscribe_url,
-        **values,
-    }
-    text = _LAYOUTS.get_template(f"{layout}.txt").render(asked)
-    html = _LAYOUTS.get_template(f"{layout}.html").render(asked)
-    return Written(subject, safe(text).strip() + "\n", html)
+    return spoken(letter.message, found, said, link=there, time=time)
 
 
 def _heading(event: Event, voice: Voice) -> str:
@@ -310,23 +203,3 @@ def link(event: Event, public_url: str) -> str | None:
         if found := getattr(event, field, None):
             return f"{public_url.rstrip('/')}/{place}/{found}"
     return None
-
-
-def _value(template: str, found: Mapping[str, Said]) -> str | tuple[str, ...]:
-    alone = found.get(template[1:-1])
-    if isinstance(alone, tuple):
-        return alone
-    return cut(template.format_map(found), TEXT_LIMIT)
-
-
-def _given(text: str, found: Mapping[str, Said]) -> bool:
-    return all(found.get(name) is not None for name in _fields(text))
-
-
-@cache
-def _fields(text: str) -> tuple[str, ...]:
-    return tuple(name for _, name, _, _ in Formatter().parse(text) if name)
-
-
-def _texts(form: Message) -> list[str]:
-    return [form.subject, *form.opening, *form.closing, *(value for _, value in form.facts)]

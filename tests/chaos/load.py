@@ -9,7 +9,7 @@ from uuid import UUID
 
 import httpx
 
-from cli.story import PRINCIPLES
+from cli.cast import PRINCIPLES
 from services.members import principles
 from tests.chaos.history import Answer
 from tests.connected.acting import Acting, Json, euros

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 
-from cli.story import Cast
+from cli.cast import Cast
 from cli.timeline import Timeline
 from deploy.local.system import SERVICES
 from tests.compose.deployment import Deployment

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx
 
-from cli.story import PRINCIPLES
+from cli.cast import PRINCIPLES
 from services.members import principles
 from tests.compose.acting import Tokens
 from tests.compose.deployment import Deployment

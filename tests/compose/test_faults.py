@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.story import IRPIN, Cast, alliance
+from cli.cast import Cast
+from cli.story import IRPIN, alliance
 from deploy.local.system import SERVICES
 from tests.compose.acting import Tokens
 from tests.compose.conftest import deployed

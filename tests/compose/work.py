@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import httpx
 
-from cli.story import IRPIN, PRINCIPLES
+from cli.cast import PRINCIPLES
+from cli.story import IRPIN
 from services.members import principles
 from shared.events import Envelope
 from shared.events.ids import ContactRef

@@ -11,13 +11,15 @@ from uuid import uuid4
 import httpx
 from pymongo import MongoClient
 
+from cli.cast import PRINCIPLES
 from cli.services import known
-from cli.story import IRPIN, PRINCIPLES
+from cli.story import IRPIN
 from deploy.local.system import System
 from services.members import principles
 from shared.events import Envelope, Event, read_event
 from shared.log import INBOX, LOG, envelope
 from shared.worker import LEASES
+from tests.waiting import within
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -33,6 +35,7 @@ async def until(
     every: float = 0.05,
 ) -> T:
     """What `what` gives, as soon as it is true. Raises TimeoutError."""
+    timeout = within(timeout)
     deadline = time.monotonic() + timeout
     while True:
         given = what()
@@ -258,6 +261,7 @@ class Acting:
 
         Raises TimeoutError with what is left.
         """
+        timeout = within(timeout)
         deadline, before = time.monotonic() + timeout, None
         while True:
             now = self.recorded()

@@ -18,6 +18,7 @@ from shared.events.ids import Id
 from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn
 from tests.connected.acting import Acting, Json, until
 from tests.given import an_id, funding
+from tests.waiting import within
 
 TOPIC, LETTERS = "projects.events", "matching.dead-letters"
 PARTITION = 1
@@ -330,7 +331,7 @@ class Raws:
 
     async def letter(self, offset: int) -> ConsumerRecord[Any, Any]:
         """The only dead letter about the record at an offset, as soon as it is there."""
-        deadline = time.monotonic() + WITHIN
+        deadline = time.monotonic() + within(WITHIN)
         while not (found := await self.letters_of(offset)):
             assert time.monotonic() < deadline, f"no dead letter about {offset}"
         [letter] = found

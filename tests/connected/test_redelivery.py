@@ -14,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from cli import story
+from cli.cast import Cast
 from cli.services import NAMES, known
 from cli.timeline import Timeline
 from cli.topics import lag, read_all
@@ -107,7 +108,7 @@ async def played() -> AsyncIterator[Played]:
     with running({"ALLIANCE_ROUND_DEBOUNCE_SECONDS": "0.1"}) as system:
         timeline = Timeline(system.addresses.kafka, lambda entry: None)
         following = asyncio.create_task(timeline.follow())
-        cast = story.Cast(system, timeline, lambda line: None)
+        cast = Cast(system, timeline, lambda line: None)
         for part in (story.alliance, story.irpin):
             await part(cast)
         await cast.at_rest()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest_asyncio
 
 from cli import story
+from cli.cast import Cast
 from cli.timeline import Timeline
 from cli.topics import read_all
 from deploy.local.mailbox import messages
@@ -67,7 +68,7 @@ async def traced() -> AsyncIterator[Traced]:
     ):
         timeline = Timeline(system.addresses.kafka, lambda entry: None)
         following = asyncio.create_task(timeline.follow())
-        cast = story.Cast(system, timeline, lambda line: None)
+        cast = Cast(system, timeline, lambda line: None)
         await story.alliance(cast)
         hromada = {"side": "ukraine", "kind": "hromada", "country": "UA"}
         irpin = hromada | {"names": {"en": "Irpin"}, "territory": story.IRPIN}

@@ -21,6 +21,7 @@ from tests.connected.test_poison import (
     recorded,
 )
 from tests.system import TestBuild, running
+from tests.waiting import within
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ async def pass_over(bootstrap: str, group: str, offset: int) -> None:
     try:
         consumer.assign([at])
         assert (await consumer.committed(at) or 0) <= offset
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(within(20)):
             while True:  # until the group has noticed that its member is gone
                 try:
                     await consumer.commit({at: offset + 1})
@@ -92,7 +93,7 @@ async def test_a_header_whose_name_is_not_utf8_ends_the_process_and_loses_nothin
     for _ in range(10):
         await raws.acting.post_need("irpin")
     await raws.send(behind)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + within(20)
     while matching.exit_status is None and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
     assert matching.exit_status == EXIT_STUCK, matching.log_tail()

@@ -16,6 +16,7 @@ from shared.log import envelope
 from shared.settings import Settings
 from tests.bench.thing import log_documents
 from tests.system import TestBuild, running
+from tests.waiting import within
 
 STUCK_AFTER = 6.0
 """Longer than the store's time-out (1 s here), as in the ordinary settings."""
@@ -84,7 +85,7 @@ def test_consumer_without_progress_ends_its_process(system: TestBuild) -> None:
     process = service(system, "hangs")
     started = time.monotonic()
     publish(system)
-    assert ended(process, STUCK_AFTER + 15), process.log_tail()
+    assert ended(process, within(STUCK_AFTER + 15)), process.log_tail()
     assert time.monotonic() - started >= STUCK_AFTER - 1.5  # it looks once a second
     assert "no progress" in process.log_tail()
     deadline = time.monotonic() + 5  # until its last thread has ended

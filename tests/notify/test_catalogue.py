@@ -1,14 +1,14 @@
 """Every word of a notice is said in Ukrainian, with the same values, and counted rightly."""
 
 import ast
+import inspect
 import re
-from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from services.notify import wording
+from services.notify import layout, wording
 from services.notify.audience import AUDIENCE, Party
 from services.notify.messages import CODES, MESSAGES, TO_DO, UNITS, WHY
 from services.notify.speech import HERE, speech
@@ -33,14 +33,15 @@ def said() -> set[tuple[str | None, str]]:
         found |= {(None, text) for text in texts if text != "{to_do}"}
         if form.button:
             found.add((None, form.button))
-    return found | {(None, text) for text in of_wording()}
+    return found | {(None, text) for text in of_code()}
 
 
-def of_wording() -> set[str]:
-    """What wording.py says itself: the first argument of `say` and `count`."""
-    tree = ast.parse(Path(wording.__file__).read_text())
+def of_code() -> set[str]:
+    """What wording.py and layout.py say themselves: the first argument of `say` and `count`."""
+    trees = [ast.parse(inspect.getsource(module)) for module in (wording, layout)]
     return {
         node.args[0].value
+        for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

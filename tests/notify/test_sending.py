@@ -24,6 +24,7 @@ from shared.mongo import Store
 from tests.bench.notices import bench, fill
 from tests.forked import Forked
 from tests.notify.misbehaving import HANG, Misbehaving
+from tests.waiting import within
 
 KILLS = int(os.environ.get("ALLIANCE_SENDING_KILLS", "14"))
 MOST_SECONDS = 40.0
@@ -82,14 +83,14 @@ class Dying:
 
     async def until_left(self, number: int, seconds: float) -> None:
         """Return when no more than so many are. Raises TimeoutError."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(within(seconds)):
             while await asyncio.to_thread(self.left) > number:
                 await asyncio.sleep(0.05)
 
 
 async def until_dead(process: Process, server: Misbehaving, step: str) -> None:
     """Wait for the end of a process; one that is to die during DATA is killed there."""
-    async with asyncio.timeout(MOST_SECONDS):
+    async with asyncio.timeout(within(MOST_SECONDS)):
         while await asyncio.to_thread(lambda: process.exit_status) is None:
             if step == DURING and not server.says["MESSAGE"]:
                 process.kill()
