@@ -30,6 +30,9 @@ SENDING = (
 )
 """Those of notify's sender, in their order."""
 
+WEBHOOKS = ("webhook-taken",)
+"""Between what came of an attempt and what that means for its notice (services/notify/webhooks)."""
+
 LETTERS = ("letter-noted", "letter-written")
 """Those between the parts of setting a record aside (shared/dead_letters.py)."""
 
@@ -40,7 +43,7 @@ _passed: Counter[str] = Counter()
 def arm(spec: str) -> None:
     """`point:n`: SIGKILL this process the n-th time it passes `point` (1 is the first)."""
     point, _, times = spec.partition(":")
-    known = POINTS + SENDING + LETTERS
+    known = POINTS + SENDING + WEBHOOKS + LETTERS
     if point not in known:
         raise ValueError(f"{VARIABLE} names {point!r}, allowed: {', '.join(known)}")
     _armed[point] = int(times or 1)

@@ -21,17 +21,20 @@ from pymongo import MongoClient
 from deploy.local.mailbox import messages, verification_link
 from deploy.local.ports import free_port
 from deploy.local.stack import Stack
+from shared import crash
 from shared.auth import Issuer
 from shared.events.envelope import Envelope as Event
 from shared.events.ids import MemberId
 from shared.kafka import Producer, Record
 from tests import forked
+from tests.waiting import within
 
 T = TypeVar("T")
 
 
 def until(what: Callable[[], T], timeout: float = 30.0) -> T:
     """What `what` gives as soon as it is true. Raises TimeoutError."""
+    timeout = within(timeout)
     deadline = time.monotonic() + timeout
     while not (found := what()):
         if time.monotonic() > deadline:
@@ -104,8 +107,11 @@ class Notify:
             limits=httpx.Limits(max_keepalive_connections=0),  # it is killed in between
         )
 
-    def start(self, smtp_port: int | None = None, *, ready: bool = True, **settings: str) -> None:
-        """Start it, with another mail server than the stack's if `smtp_port` is given."""
+    def start(
+        self, smtp_port: int | None = None, *, ready: bool = True, armed: str = "", **settings: str
+    ) -> None:
+        """Start it, with another mail server than the stack's if `smtp_port` is given; `armed` to
+        die at a point (shared/crash.py)."""
         env = {
             **self.stack.addresses.environment(),
             "ALLIANCE_JWKS_FILE": str(self.jwks),
@@ -117,9 +123,11 @@ class Notify:
         if smtp_port:
             env["ALLIANCE_SMTP_PORT"] = str(smtp_port)
         command = [sys.executable, "-m", "uvicorn", "services.notify.app:app"]
-        self.process = self.stack.process(
-            "notify", [*command, "--port", str(self.port), "--no-access-log"], env
-        )
+        command += ["--port", str(self.port), "--no-access-log"]
+        if armed:
+            env[crash.VARIABLE] = armed
+            command = [sys.executable, "-m", "tests.chaos.service", "notify", str(self.port)]
+        self.process = self.stack.process("notify", command, env)
         self.process.start()
         self.process.wait_ready(self.port, 60)
         if ready:
@@ -208,7 +216,7 @@ async def forget_group(bootstrap: str, group: str) -> None:
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + within(60)
     try:
         while True:
             node = await admin.find_coordinator(group)

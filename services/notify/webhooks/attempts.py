@@ -1,11 +1,12 @@
 """Each attempt to hand a notice to a webhook: noted before it is made, closed by what came of it.
 
 One that was begun and never closed fell to a crash: whether it arrived is not known. The notice is
-sent again, under the same `webhook-id`.
+sent again, under the same `webhook-id`. One that was taken ends its notice, also where the process
+died before it had recorded so.
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from pymongo import IndexModel
@@ -51,6 +52,16 @@ class Attempt(BaseModel):
     again_after: Moment | None = None
 
 
+class SoFar(NamedTuple):
+    """How often a notice was tried, how many of these attempts may have brought it, whether the
+    last one did, and when the next is due."""
+
+    made: int = 0
+    uncertain: int = 0
+    taken: bool = False
+    due: datetime | None = None
+
+
 async def begin(
     store: Store, webhook_id: str, notice_id: str, message: str, now: datetime, after: str
 ) -> AttemptId:
@@ -89,11 +100,20 @@ async def give_up_on_open_ones(store: Store) -> int:
     return done.modified_count
 
 
-async def so_far(store: Store, notice_id: str, after: str) -> tuple[int, datetime | None]:
-    """How often a notice was tried since an event, and when the next attempt is due."""
+async def so_far(store: Store, notice_id: str, after: str) -> SoFar:
+    """What was tried of a notice since an event."""
     query = {"notice_id": notice_id, "_id": {"$gt": after}}
-    found = await store[DELIVERIES].find(query, {"due": 1}).sort("_id", 1).to_list(None)
-    return len(found), found[-1].get("due") if found else None
+    shown = {"due": 1, "outcome": 1}
+    found = await store[DELIVERIES].find(query, shown).sort("_id", 1).to_list(None)
+    if not found:
+        return SoFar()
+    outcomes = [attempt.get("outcome") for attempt in found]
+    return SoFar(
+        made=len(found),
+        uncertain=outcomes.count("uncertain"),
+        taken=outcomes[-1] == "taken",
+        due=found[-1].get("due"),
+    )
 
 
 async def listed(

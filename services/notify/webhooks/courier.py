@@ -26,11 +26,12 @@ from services.notify.delivery import (
 from services.notify.model import Notice
 from services.notify.settings import NotifySettings
 from services.notify.webhooks import addresses, attempts, endpoints, payload, signing
+from services.notify.webhooks.attempts import SoFar
 from services.notify.webhooks.commands import PING, disable_webhook
 from services.notify.webhooks.endpoints import Endpoint
 from services.notify.webhooks.handing import Busy, Hands, NotThere
 from services.notify.webhooks.model import Webhook
-from shared import metrics, telemetry
+from shared import crash, metrics, telemetry
 from shared.errors import InvalidInput
 from shared.events import read_event
 from shared.events.ids import WebhookId
@@ -197,14 +198,16 @@ class Courier:
     async def _decide(self, queued: Queued) -> Ended | None:
         """Send it, or say why not; None for later."""
         notice, now = queued.notice, datetime.now(UTC)
-        made, due = await attempts.so_far(self._store, notice.id, queued.entry.id)
+        before = await attempts.so_far(self._store, notice.id, queued.entry.id)
+        if before.taken:  # we broke down before that was recorded
+            return Ended(_sent(notice, before.made, before.uncertain))
         webhook = await self._webhook(notice.webhook_id or "")
         endpoint = await endpoints.look_up(self._store, webhook.id, now)
         open_to = ("enabled", "disabled") if notice.message == PING else ("enabled",)
         if endpoint is None or webhook.status not in open_to:
-            return Ended(_failed(notice, "webhook-closed", made))
-        if due is not None and due > now:
-            self._wait(queued, (due - now).total_seconds())
+            return Ended(_failed(notice, "webhook-closed", before.made))
+        if before.due is not None and before.due > now:
+            self._wait(queued, (before.due - now).total_seconds())
             return None
         event = (await queries.facts(self._store, [notice.about])).get(notice.about)
         if event is None:
@@ -212,13 +215,13 @@ class Courier:
             return None
         standing = await queries.standing(self._store, {notice.about: read_event(event)})
         if model.superseded(notice, *standing[notice.about]):
-            return Ended(_failed(notice, "superseded", made))
-        return await self._send(queued, endpoint, payload.body(notice.message, event), made + 1)
+            return Ended(_failed(notice, "superseded", before.made))
+        return await self._send(queued, endpoint, payload.body(notice.message, event), before)
 
     async def _send(
-        self, queued: Queued, endpoint: Endpoint, body: bytes, number: int
+        self, queued: Queued, endpoint: Endpoint, body: bytes, before: SoFar
     ) -> Ended | None:
-        notice, now = queued.notice, datetime.now(UTC)
+        notice, now, number = queued.notice, datetime.now(UTC), before.made + 1
         assert notice.webhook_id is not None
         attempt = await attempts.begin(
             self._store, notice.webhook_id, notice.id, notice.message, now, queued.entry.id
@@ -237,8 +240,9 @@ class Courier:
         took = round(1000 * (time.monotonic() - began))
         if refused is None:
             await attempts.end(self._store, attempt, "taken", code, took, None)
+            crash.point("webhook-taken")
             await endpoints.took(self._store, notice.webhook_id)
-            return Ended(_sent(notice, number))
+            return Ended(_sent(notice, number, before.uncertain))
         outcome = next(said for kind, said in OUTCOMES if isinstance(refused, kind))
         final, pause = await self._judge(queued, refused, number)
         due = None if final else datetime.now(UTC) + timedelta(seconds=pause)
@@ -309,7 +313,7 @@ async def _close(notice: Notice, ended: Ended, uow: UnitOfWork) -> None:
         await disable_webhook(WebhookId(notice.webhook_id or ""), ended.disable, uow)
 
 
-def _sent(notice: Notice, number: int) -> NoticeSent:
+def _sent(notice: Notice, number: int, uncertain: int) -> NoticeSent:
     return NoticeSent(
         notice_id=notice.id,
         recipient_id=notice.recipient_id,
@@ -317,6 +321,7 @@ def _sent(notice: Notice, number: int) -> NoticeSent:
         message=notice.message,
         message_id=notice.id,
         attempts=number,
+        uncertain=uncertain or None,
     )
 
 

@@ -358,7 +358,26 @@ def test_killed_between_request_and_record_it_sends_again_under_the_same_id(
     uncertain = owner.outcomes(webhook).count("uncertain")
     assert twice <= uncertain <= 3
     assert uncertain >= 1
+    assert sum(notice.get("uncertain") or 0 for notice in found) == uncertain
     print(f"12 notices, 3 kills: none lost, {twice} sent twice, {uncertain} marked uncertain")
+
+
+def test_killed_between_the_attempt_and_what_it_means_it_sends_no_second_time(
+    notify: Notify, owner: Owner, receiver: Receiver, server: MailServer
+) -> None:
+    """The attempt is known to have been taken: the notice is closed by it, whatever became of the
+    webhook meanwhile."""
+    webhook, _ = owner.register(receiver.url)
+    notify.process.stop()
+    notify.start(server.port, ready=True, armed="webhook-taken:1", **SETTINGS)
+    about = tell(notify)
+    until(lambda: not notify.process.alive())
+    assert notify.notices(about=about, channel="webhook")[0]["status"] == "queued"
+    notify.start(server.port, ready=True, **SETTINGS)
+    [notice] = to_webhooks(notify, about)
+    assert (notice["status"], notice["attempts"]) == ("sent", 1)
+    assert owner.outcomes(webhook) == ["taken"]
+    assert len(receiver.requests) == 1
 
 
 def test_a_webhook_that_takes_nothing_for_long_is_disabled(
