@@ -111,7 +111,11 @@ class Settings(BaseSettings):
     ] = 10.0
     store_patience_seconds: Annotated[
         float,
-        Field(gt=0, description="How long a request waits for the store before 503."),
+        Field(
+            gt=0,
+            description="How long a request waits for a store that is not found before 503; twice "
+            "as long for one that does not answer, or where others change the same.",
+        ),
     ] = 4.0
     commands_per_minute: Annotated[
         int, Field(gt=0, description="Most commands of one actor in a minute; then 429.")

@@ -30,7 +30,6 @@ FAST = {
     "ALLIANCE_POLL_SECONDS": "0.1",
     "ALLIANCE_SESSION_SECONDS": "2",
     "ALLIANCE_ROUND_DEBOUNCE_SECONDS": "0",
-    "ALLIANCE_STORE_PATIENCE_SECONDS": "2",
 }
 """Settings by which a test does not wait long for what an operator would wait longer for."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -14,13 +14,25 @@ import pytest
 from cli.services import known
 from cli.topics import lag, read_all
 from deploy.local.processes import Process
-from tests.connected.acting import Acting, Json, until
+from tests.connected.acting import THREE, Acting, Json, until
+from tests.system import TestBuild
+from tests.system import running as running_system
 
 CLIENTS = 4
 AWAY, FROZEN = 20.0, 8.0
 """Seconds that a part is stopped, and that it is frozen with its connections open."""
 
+PATIENT = {"ALLIANCE_STORE_PATIENCE_SECONDS": "2"}
+"""A frozen store is noticed after twice as long: within 10 s, on a busy machine, too."""
+
 HOW = pytest.mark.parametrize("how", ["stopped", "frozen"])
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[TestBuild]:
+    """One that is soon told that its store is away."""
+    with running_system(PATIENT, services=THREE) as started:
+        yield started
 
 
 @dataclass
