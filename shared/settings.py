@@ -113,8 +113,8 @@ class Settings(BaseSettings):
         float,
         Field(
             gt=0,
-            description="How long a request waits for a store that is not found before 503; twice "
-            "as long for one that does not answer, or where others change the same.",
+            description="How long a request waits for a store that is not found before 503; up to "
+            "three times as long for one that stops answering, twice where others change the same.",
         ),
     ] = 4.0
     commands_per_minute: Annotated[

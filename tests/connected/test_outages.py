@@ -17,13 +17,14 @@ from deploy.local.processes import Process
 from tests.connected.acting import THREE, Acting, Json, until
 from tests.system import TestBuild
 from tests.system import running as running_system
+from tests.waiting import within
 
 CLIENTS = 4
 AWAY, FROZEN = 20.0, 8.0
 """Seconds that a part is stopped, and that it is frozen with its connections open."""
 
 PATIENT = {"ALLIANCE_STORE_PATIENCE_SECONDS": "2"}
-"""A frozen store is noticed after twice as long: within 10 s, on a busy machine, too."""
+"""A frozen store is noticed after up to three times as long."""
 
 HOW = pytest.mark.parametrize("how", ["stopped", "frozen"])
 
@@ -109,7 +110,7 @@ async def readiness(acting: Acting, service: str) -> Json:
     """What a service says of itself, with the status as `status`; it must say it in 5 s."""
     started = time.monotonic()
     answer = await acting.read(service, "/health/ready")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < within(5)
     found: Json = answer.json()
     return found | {"status": answer.status_code}
 
@@ -125,10 +126,10 @@ async def all_say(acting: Acting, part: str) -> None:
     assert came
 
 
-async def all_is_well(acting: Acting, clients: Clients, within: float = 60.0) -> None:
+async def all_is_well(acting: Acting, clients: Clients) -> None:
     """Everything acknowledged is in the log once, in Kafka, and handled; nothing waits."""
-    deadline = time.monotonic() + within
-    await acting.at_rest(within)
+    deadline = time.monotonic() + within(60)
+    await acting.at_rest(60)
     needs = [asked.need for asked in clients.asked]
     assert all(needs)
     assert len(set(needs)) == len(needs)
@@ -186,7 +187,7 @@ async def test_while_the_broker_is_away_every_command_is_taken(acting: Acting, h
         meanwhile = clients.heard(since, time.monotonic())
         assert len(meanwhile) > CLIENTS * 10
         assert {status for _, _, status in meanwhile} == {201}
-        assert max(seconds for _, seconds, _ in meanwhile) < 5
+        assert max(seconds for _, seconds, _ in meanwhile) < within(5)
         progress = await acting.got("projects", "/health/progress")
         assert progress["backlog"] >= len(meanwhile)
         assert (await acting.got("projects", "/health/live")) == {"status": "live"}
@@ -220,8 +221,8 @@ async def test_while_the_store_is_away_nobody_is_misled(acting: Acting, how: str
     meanwhile = clients.heard(since, ended)
     assert sum(status == 503 for _, _, status in meanwhile) >= CLIENTS
     assert {status for _, _, status in meanwhile} <= {201, 503}
-    assert max(seconds for _, seconds, _ in clients.heard(0, ended)) < 10
+    assert max(seconds for _, seconds, _ in clients.heard(0, ended)) < within(10)
     # A transaction whose client gave up while the store was frozen is begun when it thaws, and
     # holds its documents until the store's own limit of 60 s: about one time in three.
-    await all_is_well(acting, clients, 60)
+    await all_is_well(acting, clients)
     assert pids(acting) == before

@@ -13,6 +13,7 @@ import pytest
 from deploy.local.ports import answers, free_port
 from deploy.local.processes import Process, ProcessFailed, python_module
 from tests import forked
+from tests.waiting import within
 
 Run = Callable[..., Process]
 SLEEP = "import time; print('awake', flush=True); time.sleep(60)"
@@ -108,8 +109,8 @@ def test_process_that_ends_early_is_reported_at_once_with_the_end_of_its_log(
     process.start()
     begun = time.monotonic()
     with pytest.raises(ProcessFailed, match=r"(?s)code 3 before it was ready.*the disk is full"):
-        process.wait_ready(free_port(), timeout=20)
-    assert time.monotonic() - begun < 10
+        process.wait_ready(free_port(), timeout=within(20))
+    assert time.monotonic() - begun < within(10)
 
 
 def test_process_that_never_gets_ready_is_reported_with_the_end_of_its_log(run: Run) -> None:
@@ -164,8 +165,8 @@ def test_paused_process_goes_on_when_resumed_and_can_be_stopped_while_paused(
     process.wait_ready(lambda: process.log_tail(1) != still, timeout=5)
     process.pause()
     begun = time.monotonic()
-    process.stop(grace=20)
-    assert time.monotonic() - begun < 10
+    process.stop(grace=within(20))
+    assert time.monotonic() - begun < within(10)
     assert not process.alive()
 
 
