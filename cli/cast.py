@@ -127,7 +127,7 @@ class Cast:
         self._contacts |= dict(zip(who, found, strict=True))
         return self._contacts
 
-    async def _verify(self, *who: str, timeout: float = 30.0) -> None:
+    async def _verify(self, *who: str, timeout: float = 60.0) -> None:
         """Each reads its mail and follows the link that verifies its address, once.
 
         Raises TimeoutError with those that got none.

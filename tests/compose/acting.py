@@ -16,6 +16,7 @@ from cli.timeline import Timeline
 from deploy.local.system import SERVICES
 from tests.compose.deployment import Deployment
 from tests.compose.following import Followed
+from tests.waiting import within
 
 
 class Tokens:
@@ -116,7 +117,7 @@ class Company(Cast):
     async def at_rest(self, timeout: float = 90.0) -> None:
         """Nothing is being sent and nothing new was published for a moment: how far services are
         is not told through the gateway."""
-        timeline = self._timeline
+        timeline, timeout = self._timeline, within(timeout)
         assert isinstance(timeline, Followed)
         await timeline.quiet(1.5, timeout)
         queued = await self.get("notify", "/notices?status=queued")

@@ -16,8 +16,9 @@ from tests.compose.acting import Outside, Tokens
 from tests.compose.bus import Bus
 from tests.compose.deployment import Deployment
 from tests.connected.acting import Acting, Json, euros
+from tests.waiting import within
 
-KNOWN = 60.0
+KNOWN = within(60.0)
 """Seconds within which a service knows a new member."""
 
 AUTHORITIES, PARTNERS = ("irpin", "irpin2"), ("cascais", "cascais2")

@@ -10,6 +10,7 @@ from shared.events import Envelope
 from tests.compose.acting import Company, Tokens
 from tests.compose.deployment import Deployment
 from tests.compose.following import Followed
+from tests.waiting import within
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,12 @@ async def _logs(deployment: Deployment) -> dict[str, list[Envelope]]:
     timeline = Followed(deployment)
     following = asyncio.create_task(timeline.follow())
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(within(60)):
             while not timeline.entries:
                 await asyncio.wait({following}, timeout=0.2)
                 if following.done():
                     following.result()
-        await timeline.quiet(2.0, 60)
+        await timeline.quiet(2.0, within(60))
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

@@ -18,6 +18,7 @@ from deploy.local.system import SERVICES
 from tests.compose.deployment import Deployment, docker
 from tests.compose.listed import PUBLISHED, SERVERS, WAYS_OUT
 from tests.compose.tried import tried
+from tests.waiting import within
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -81,7 +82,7 @@ def ip(*arguments: str) -> None:
 
 def wait_for(host: str, port: int) -> None:
     """Return when it is reached from this machine. Raises TimeoutError."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + within(30)
     while time.monotonic() < deadline:
         with suppress(OSError), socket.create_connection((host, port), 2):
             return

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from tests.compose.deployment import Deployment
 from tests.compose.story import logs
 from tests.compose.work import Work
+from tests.waiting import within
 
 
 def until(what: Callable[[], object], seconds: float, say: str, pause: float = 0.3) -> float:
     """Return when `what()` is true: the seconds it took. Raises TimeoutError."""
-    began = time.monotonic()
+    seconds, began = within(seconds), time.monotonic()
     while not what():
         if time.monotonic() - began > seconds:
             raise TimeoutError(f"{say}: not within {seconds:g} s")
