@@ -76,7 +76,7 @@ class Timeline:
             await consumer.stop()
 
     async def until(
-        self, happened: Callable[[list[Entry]], bool], what: str, timeout: float = 30.0
+        self, happened: Callable[[list[Entry]], bool], what: str, timeout: float = 60.0
     ) -> None:
         """Return once `happened(entries)` holds. Raises Expired."""
         try:
