@@ -10,8 +10,8 @@ from email.utils import format_datetime, parseaddr
 from functools import lru_cache
 from typing import Any
 
+from services.notify.layout import Written
 from services.notify.plain import one_line
-from services.notify.wording import Written
 
 
 def message_id(local: str, mail_from: str) -> str:

@@ -22,7 +22,6 @@ __all__ = [
     "DEFAULT_LANGUAGE",
     "Letter",
     "Titles",
-    "Written",
     "digest",
     "entry",
     "link",

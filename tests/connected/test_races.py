@@ -168,10 +168,8 @@ class Raced:
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[TestBuild]:
-    """One whose matching rounds wait a little for more: 200 rounds of ours are no rounds of its.
-    Who meets others gives up no earlier than in service."""
-    settings = {"ALLIANCE_ROUND_DEBOUNCE_SECONDS": "0.2", "ALLIANCE_STORE_PATIENCE_SECONDS": "5"}
-    with running(settings, services=THREE) as started:
+    """One whose matching rounds wait a little for more: 200 rounds of ours are no rounds of its."""
+    with running({"ALLIANCE_ROUND_DEBOUNCE_SECONDS": "0.2"}, services=THREE) as started:
         yield started
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.notify import audience, wording
+from services.notify.layout import Written
 from services.notify.messages import OPERATIONS
-from services.notify.wording import Letter, Written
+from services.notify.wording import Letter
 from shared.events.registry import Event
 from shared.translations import LANGUAGES
 from tests.notify.samples import CASCAIS, EVENTS, IRPIN, TITLES, VARIANTS

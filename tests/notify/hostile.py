@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from services.notify import mail, wording
-from services.notify.wording import Letter, Written
+from services.notify.layout import Written
+from services.notify.wording import Letter
 from tests.notify.approved import TIME, URL
 from tests.notify.samples import TITLES, declined
 

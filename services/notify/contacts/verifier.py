@@ -19,11 +19,11 @@ from services.notify.contacts import commands, model
 from services.notify.contacts.commands import Bounce
 from services.notify.contacts.model import ContactState
 from services.notify.delivery import AddressRefused, MessageRefused, NotHandedOver
+from services.notify.layout import Written
 from services.notify.settings import NotifySettings
 from services.notify.smtp import Connections
 from services.notify.store import contact_states
 from services.notify.vault import Contact
-from services.notify.wording import Written
 from shared import telemetry
 from shared.actor import Cause
 from shared.events import Envelope

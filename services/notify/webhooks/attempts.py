@@ -56,10 +56,10 @@ class SoFar(NamedTuple):
     """How often a notice was tried, how many of these attempts may have brought it, whether the
     last one did, and when the next is due."""
 
-    made: int = 0
-    uncertain: int = 0
-    taken: bool = False
-    due: datetime | None = None
+    made: int
+    uncertain: int
+    taken: bool
+    due: datetime | None
 
 
 async def begin(
@@ -105,14 +105,12 @@ async def so_far(store: Store, notice_id: str, after: str) -> SoFar:
     query = {"notice_id": notice_id, "_id": {"$gt": after}}
     shown = {"due": 1, "outcome": 1}
     found = await store[DELIVERIES].find(query, shown).sort("_id", 1).to_list(None)
-    if not found:
-        return SoFar()
-    outcomes = [attempt.get("outcome") for attempt in found]
+    last = found[-1] if found else {}
     return SoFar(
         made=len(found),
-        uncertain=outcomes.count("uncertain"),
-        taken=outcomes[-1] == "taken",
-        due=found[-1].get("due"),
+        uncertain=sum(attempt.get("outcome") == "uncertain" for attempt in found),
+        taken=last.get("outcome") == "taken",
+        due=last.get("due"),
     )
 
 

@@ -192,7 +192,7 @@ class Courier:
             if is_away(error):
                 raise
             log.error("notice %s can't be sent: %s", queued.notice.id, type(error).__name__)
-            self._later[queued.notice.id] = asyncio.get_running_loop().time() + BROKEN_PAUSE
+            self._wait(queued, BROKEN_PAUSE)
             return None
 
     async def _decide(self, queued: Queued) -> Ended | None:
@@ -248,7 +248,7 @@ class Courier:
         due = None if final else datetime.now(UTC) + timedelta(seconds=pause)
         await attempts.end(self._store, attempt, outcome, code, took, due)
         if final is None:
-            self._later[notice.id] = asyncio.get_running_loop().time() + pause
+            self._wait(queued, pause)
             metrics.notices.add(1, {"channel": "webhook", "outcome": "later"})
             log.info("notice %s is tried later: %s, %s", notice.id, outcome, refused)
         return final
