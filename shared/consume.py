@@ -168,9 +168,12 @@ class Consumer:
             return found
         for at in sorted(consumer.assignment()):
             try:
-                read = await asyncio.wait_for(consumer.position(at), 1.0)
+                async with asyncio.timeout(1.0):  # wait_for may lose a cancel, and stop would hang
+                    read = await consumer.position(at)
             except (KafkaError, TimeoutError):
                 continue  # the broker is away, or the partition was just taken from us
+            if at not in consumer.assignment():
+                continue  # taken while we waited; aiokafka would not say so, but fail
             where = at.topic, at.partition
             offset = self._offsets.get(where, read or 0)
             found[where] = max(0, (consumer.highwater(at) or 0) - offset)

@@ -187,8 +187,9 @@ class Store:
     async def ping(self, timeout: float = 2.0) -> None:
         """Return when the server answers; raises StoreAway after `timeout` seconds."""
         try:
-            await asyncio.wait_for(self.renew(), timeout)
-            await asyncio.wait_for(self.db.command("ping"), timeout)
+            async with asyncio.timeout(timeout):
+                await self.renew()
+                await self.db.command("ping")
         except (PyMongoError, TimeoutError) as error:
             raise StoreAway(str(error) or "no answer") from error
 

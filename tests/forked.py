@@ -25,7 +25,7 @@ import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from deploy.local.processes import Child, Process
 
@@ -36,7 +36,16 @@ class Forked(Process):
     """A process whose command is `[sys.executable, "-m", module, …]`; any other one is started as
     usual."""
 
+    started: ClassVar[dict[Path, "Forked"]] = {}
+    """Each that this process started, the last of each log."""
+
+    @classmethod
+    def ended(cls) -> "list[Forked]":
+        """Those that nobody stopped or killed and that don't run any more."""
+        return [one for one in cls.started.values() if one.pid_file.exists() and not one.alive()]
+
     def _spawn(self) -> Child:
+        self.started[self.log_file] = self
         if self.command[:2] != [sys.executable, "-m"]:
             return super()._spawn()
         return Fork(

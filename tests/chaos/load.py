@@ -13,6 +13,7 @@ from cli.cast import PRINCIPLES
 from services.members import principles
 from tests.chaos.history import Answer
 from tests.connected.acting import Acting, Json, euros
+from tests.waiting import within
 
 WHY = {"reason": "it turned out otherwise"}
 
@@ -69,8 +70,14 @@ class Load:
     async def stop(self, timeout: float = 60.0) -> None:
         """Ask nothing new, and return when all that was asked is answered. Raises TimeoutError."""
         self._stopped = True
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within(timeout)):
             await asyncio.gather(*self._tasks)
+
+    async def give_up(self) -> None:
+        """Ask nothing more, answered or not; after `stop` there is nothing to give up."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def fault(self) -> None:
         """Raise what ended a client, if one has ended."""

@@ -94,6 +94,7 @@ async def frozen(system: TestBuild) -> AsyncIterator[Frozen]:
     finally:
         for who in BOTH:
             system.process(who).resume()
+        await load.give_up()
         await acting.close()
 
 
@@ -105,20 +106,21 @@ async def _freeze(acting: Acting) -> Freeze:
         return acting.store["projects"][LEASES].find_one({"_id": "relay"}) or {}
 
     holder: str = await until(lambda: _holder(acting), say="the holder of the lease")
-    process, before = acting.system.process(holder), lease()
+    process = acting.system.process(holder)
     started = time.monotonic()
     process.pause()
     try:
         before = lease()
+        old = before.get("published", 0)  # it may not have published anything yet
         await until(lambda: lease()["holder"] not in (None, before["holder"]), say="the takeover")
         taken = time.monotonic() - started
-        await until(lambda: lease()["published"] > before["published"], say="what it published")
+        await until(lambda: lease().get("published", 0) > old, say="what it published")
         published = time.monotonic() - started
     finally:
         process.resume()
     settled: str = await until(lambda: _holder(acting), say="one that holds, one that stands by")
     assert settled
-    return Freeze(holder, taken, published, before["next"] - before["published"])
+    return Freeze(holder, taken, published, before.get("next", 0) - old)
 
 
 async def _holder(acting: Acting) -> str:

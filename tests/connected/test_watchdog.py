@@ -1,20 +1,25 @@
-"""A consumer that stands still is noticed, and one that waits for the store is left alone."""
+"""A consumer that stands still is noticed; one that waits for the store, or whose partitions are
+taken, is left alone."""
 
 import asyncio
 import sys
 import time
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
+from aiokafka import TopicPartition
 
 from deploy.local.ports import free_port
 from deploy.local.processes import Process
 from deploy.local.system import known_to
-from shared.consume import EXIT_STUCK
+from shared.consume import EXIT_STUCK, Consumer
+from shared.inbox import Inbox
 from shared.kafka import Producer, Record
 from shared.log import envelope
 from shared.settings import Settings
 from tests.bench.thing import log_documents
+from tests.connected.acting import until
 from tests.system import TestBuild, running
 from tests.waiting import within
 
@@ -92,3 +97,44 @@ def test_consumer_without_progress_ends_its_process(system: TestBuild) -> None:
     while process.exit_status is None and time.monotonic() < deadline:
         time.sleep(0.05)
     assert process.exit_status == EXIT_STUCK
+
+
+class Idle:
+    """An inbox that gets nothing."""
+
+    waits_for = ""
+
+
+async def test_partitions_may_be_taken_while_it_looks_how_far_behind_they_are(
+    system: TestBuild,
+) -> None:
+    """As happens when another instance joins: the watch goes on, and stops when it is told to."""
+    watched = Consumer(
+        "taken", cast(Inbox, Idle()), ["projects.events"], system.addresses.kafka, stuck_after=1.0
+    )
+    watching = asyncio.create_task(watched.run())
+    try:
+        assigned: dict[tuple[str, int], int] = await until(watched.behind, say="the assignment")
+        assert assigned
+        client = watched._subscriber.consumer
+        assert client is not None
+        looked, position = 0, client.position
+
+        async def taken_meanwhile(partition: TopicPartition) -> int:
+            nonlocal looked
+            looked += 1
+            found: int = await position(partition)
+            client.unsubscribe()
+            return found
+
+        client.position = taken_meanwhile
+        assert await watched.behind() == {}
+        client.subscribe(["projects.events"])
+        await until(lambda: looked >= 3, say="the watch's own look")
+        assert not watching.done()
+        watching.cancel()
+        await asyncio.wait({watching}, timeout=within(5))
+        assert watching.cancelled()
+    finally:
+        watching.cancel()
+        await watched.stop()
