@@ -29,6 +29,7 @@ from tests.chaos.kills import Outcome, all_committed, correlations, read_history
 from tests.chaos.load import Load
 from tests.connected.acting import THREE, Acting, Json, until
 from tests.system import FAST, TestBuild, running
+from tests.waiting import within
 
 FREEZES = 6
 SETTINGS = {"ALLIANCE_ROUND_DEBOUNCE_SECONDS": "0.5"}
@@ -137,7 +138,7 @@ def test_the_other_instance_takes_over_in_time(frozen: Frozen) -> None:
     """Within the lease, the life of a transaction that the frozen one left open, and 3 s."""
     assert len(frozen.freezes) == FREEZES
     for freeze in frozen.freezes:
-        assert LEASE / 2 < freeze.taken <= freeze.published < LEASE + lifetime() + 3, freeze
+        assert LEASE / 2 < freeze.taken <= freeze.published < LEASE + lifetime() + within(3), freeze
 
 
 def test_both_instances_were_frozen_and_noticed_what_they_had_lost(frozen: Frozen) -> None:

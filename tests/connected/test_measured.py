@@ -71,7 +71,7 @@ def test_service_works_and_stops_without_its_collector() -> None:
     with running(nowhere, services=("members",)) as system:
         end = time.monotonic() + 12
         while time.monotonic() < end:
-            answer = httpx.get(f"{system.url('members')}/members", timeout=5)
+            answer = httpx.get(f"{system.url('members')}/members", timeout=within(5))
             assert answer.status_code == 200
             time.sleep(0.1)
         process = system.process("members")

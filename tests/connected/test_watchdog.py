@@ -93,7 +93,7 @@ def test_consumer_without_progress_ends_its_process(system: TestBuild) -> None:
     assert ended(process, within(STUCK_AFTER + 15)), process.log_tail()
     assert time.monotonic() - started >= STUCK_AFTER - 1.5  # it looks once a second
     assert "no progress" in process.log_tail()
-    deadline = time.monotonic() + 5  # until its last thread has ended
+    deadline = time.monotonic() + within(5)  # until its last thread has ended
     while process.exit_status is None and time.monotonic() < deadline:
         time.sleep(0.05)
     assert process.exit_status == EXIT_STUCK

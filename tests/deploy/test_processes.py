@@ -162,7 +162,7 @@ def test_paused_process_goes_on_when_resumed_and_can_be_stopped_while_paused(
     assert process.alive()
     assert process.log_tail(1) == still
     process.resume()
-    process.wait_ready(lambda: process.log_tail(1) != still, timeout=5)
+    process.wait_ready(lambda: process.log_tail(1) != still, timeout=within(5))
     process.pause()
     begun = time.monotonic()
     process.stop(grace=within(20))
@@ -207,7 +207,7 @@ def test_nor_does_another_process_while_whoever_was_given_it_lives(
     )
     other = run(code)
     other.start()
-    other.wait_ready(lambda: len(other.log_tail().split()) == 3, timeout=20)
+    other.wait_ready(lambda: len(other.log_tail().split()) == 3, timeout=within(20))
     asked, given, theirs = map(int, other.log_tail().split())
     assert asked == ours != given
     assert free_port(theirs) != theirs

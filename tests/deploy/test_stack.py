@@ -16,6 +16,7 @@ from deploy.local.ports import free_port
 from deploy.local.processes import python_module
 from deploy.local.stack import Addresses, NotStarted, Stack
 from deploy.local.store import SERVER_VARIABLE, NoStore, Store
+from tests.waiting import within
 
 
 async def published(kafka: str, value: bytes) -> int:
@@ -29,7 +30,7 @@ async def read_at(kafka: str, offset: int) -> bytes:
     async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
         consumer.assign([partition])
         consumer.seek(partition, offset)
-        return bytes((await asyncio.wait_for(consumer.getone(), 10)).value)
+        return bytes((await asyncio.wait_for(consumer.getone(), within(10))).value)
 
 
 def committed(addresses: Addresses, _id: str) -> None:

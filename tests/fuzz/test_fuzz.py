@@ -28,6 +28,7 @@ from deploy.local.system import SERVICES
 from tests.connected.acting import Json
 from tests.e2e.stage import Stage
 from tests.system import TestBuild, running
+from tests.waiting import within
 
 CASES = int(os.environ.get("ALLIANCE_FUZZ_CASES", "1000"))
 CHECKS = [
@@ -91,7 +92,7 @@ def test_whatever_is_asked_the_answer_is_one_that_the_document_states(
         def ask(case: Case[Any], real: bool, known: Json) -> None:
             if real and known and isinstance(case.path_parameters, dict):
                 case.path_parameters |= known
-            answer: Any = case.call(base_url=url, headers=token, timeout=30)
+            answer: Any = case.call(base_url=url, headers=token, timeout=within(30))
             seen[answer.status_code] += 1
             if answer.status_code >= 500:
                 print(stage.system.process(service).log_tail(LOG))
