@@ -12,6 +12,7 @@ from shared.events.matching import MatchingRoundCompleted
 from tests.chaos import history
 from tests.chaos.history import Answer, Document, Seen
 from tests.compose.deployment import Deployment
+from tests.waiting import within
 
 OWNERS = ("members", "projects", "matching", "notify")
 PARTITIONS = 3
@@ -145,6 +146,7 @@ def in_sync(deployment: Deployment, brokers: int, timeout: float) -> int:
 
     Raises AssertionError with those that are not after `timeout` seconds.
     """
+    timeout = within(timeout)
     asked = ("python", "-c", _IN_SYNC, str(brokers), str(timeout))
     partitions, behind = json.loads(deployment.run("ops", *asked).stdout)
     assert not behind, f"after {timeout:g} s: {behind}"

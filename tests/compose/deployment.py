@@ -17,6 +17,7 @@ from psutil import net_if_addrs  # type: ignore[import-untyped,unused-ignore]
 
 from deploy.local.ports import free_port
 from deploy.local.system import SERVICES
+from tests.waiting import within
 
 ROOT = Path(__file__).parents[2]
 OFFICIAL = "apache/kafka:4.1.1"
@@ -149,6 +150,7 @@ class Deployment:
 
         Raises TimeoutError.
         """
+        timeout = within(timeout)
         deadline, missing = time.monotonic() + timeout, list(services)
         said: dict[str, str] = {}
         with self.http() as http:
@@ -257,7 +259,11 @@ def environment() -> dict[str, str]:
 def docker(*arguments: str, timeout: float = 120.0) -> str:
     """Run docker; what it printed. Raises CommandFailed."""
     done = subprocess.run(
-        ["docker", *arguments], capture_output=True, text=True, timeout=timeout, check=False
+        ["docker", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=within(timeout),
+        check=False,
     )
     if done.returncode:
         raise CommandFailed(f"docker {' '.join(arguments[:3])} …: {done.stderr[-2000:]}")

@@ -13,6 +13,7 @@ from tests.compose import bus
 from tests.compose.conftest import deployed
 from tests.compose.deployment import Deployment, docker
 from tests.compose.outside import Clients, at_rest, kill_one, load
+from tests.waiting import within
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -100,7 +101,7 @@ def _check(three: Deployment, asking: Load) -> None:
 
 
 def _healthy(three: Deployment, broker: str, timeout: float = 240.0) -> None:
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + within(timeout)
     while True:
         [found] = three.inspect(broker)
         state = found["State"]
