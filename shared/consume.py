@@ -67,12 +67,13 @@ class Consumer:
         self._session = session
         self.topics = topics
         self._progress = 0
-        self._offsets: dict[tuple[str, int], int] = {}
         self._build()
 
     def _build(self) -> None:
         """What FastStream needs; it keeps the password that it was made with."""
         self.started = False
+        self._in_hand: dict[tuple[str, int], int] = {}
+        """Of each partition in the batch that is being handled, the first offset."""
         self._password = self._security.password
         self._broker = KafkaBroker(
             self._bootstrap.split(","),  # it would take a text for one address
@@ -106,15 +107,13 @@ class Consumer:
 
     async def _handle(self, message: KafkaMessage) -> None:
         records = list(message.raw_message)
-        for record in reversed(records):
-            self._offsets[record.topic, record.partition] = record.offset
+        self._in_hand = {(r.topic, r.partition): r.offset for r in reversed(records)}
         try:
             await self._inbox.handle(records)
         except Exception as error:  # going on would commit past these records
             log.critical("the inbox broke: exit, to be restarted", exc_info=error)
             os._exit(EXIT_STUCK)
-        for record in records:
-            self._offsets[record.topic, record.partition] = record.offset + 1
+        self._in_hand = {}
         try:
             await message.ack()
         except KafkaError as error:
@@ -169,14 +168,14 @@ class Consumer:
         for at in sorted(consumer.assignment()):
             try:
                 async with asyncio.timeout(1.0):  # wait_for may lose a cancel, and stop would hang
-                    read = await consumer.position(at)
+                    position = await consumer.position(at)
             except (KafkaError, TimeoutError):
                 continue  # the broker is away, or the partition was just taken from us
             if at not in consumer.assignment():
                 continue  # taken while we waited; aiokafka would not say so, but fail
             where = at.topic, at.partition
-            offset = self._offsets.get(where, read or 0)
-            found[where] = max(0, (consumer.highwater(at) or 0) - offset)
+            handled = self._in_hand.get(where, position)
+            found[where] = max(0, (consumer.highwater(at) or 0) - handled)
         return found
 
     async def uncommitted(self, timeout: float = 3.0) -> dict[str, int]:

@@ -4,7 +4,7 @@ taken, is left alone."""
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import pytest
@@ -14,6 +14,7 @@ from deploy.local.ports import free_port
 from deploy.local.processes import Process
 from deploy.local.system import known_to
 from shared.consume import EXIT_STUCK, Consumer
+from shared.dead_letters import RawRecord
 from shared.inbox import Inbox
 from shared.kafka import Producer, Record
 from shared.log import envelope
@@ -51,11 +52,11 @@ def service(system: TestBuild, handler: str) -> Process:
     return process
 
 
-def publish(system: TestBuild) -> None:
-    """One event that the handler gets."""
+def publish(system: TestBuild, key: bytes | None = None) -> None:
+    """One event that the handler gets; `key` is another than the event's own."""
     document = log_documents(1)[0] | {"position": 0}
     event = envelope("projects", document)
-    record = Record("projects.events", event.key(), event.value(), event.headers())
+    record = Record("projects.events", key or event.key(), event.value(), event.headers())
 
     async def send() -> None:
         producer = Producer(system.addresses.kafka, client_id="test")
@@ -99,19 +100,31 @@ def test_consumer_without_progress_ends_its_process(system: TestBuild) -> None:
     assert process.exit_status == EXIT_STUCK
 
 
-class Idle:
-    """An inbox that gets nothing."""
+class Forgetful:
+    """An inbox that keeps nothing."""
 
     waits_for = ""
+
+    async def handle(self, batch: Sequence[RawRecord]) -> None:
+        """That is all."""
+
+
+def consumer(system: TestBuild, group: str, stuck_after: float = 120.0) -> Consumer:
+    """One instance's consumer of projects' events."""
+    return Consumer(
+        group,
+        cast(Inbox, Forgetful()),
+        ["projects.events"],
+        system.addresses.kafka,
+        stuck_after=stuck_after,
+    )
 
 
 async def test_partitions_may_be_taken_while_it_looks_how_far_behind_they_are(
     system: TestBuild,
 ) -> None:
     """As happens when another instance joins: the watch goes on, and stops when it is told to."""
-    watched = Consumer(
-        "taken", cast(Inbox, Idle()), ["projects.events"], system.addresses.kafka, stuck_after=1.0
-    )
+    watched = consumer(system, "taken", stuck_after=1.0)
     watching = asyncio.create_task(watched.run())
     try:
         assigned: dict[tuple[str, int], int] = await until(watched.behind, say="the assignment")
@@ -138,3 +151,36 @@ async def test_partitions_may_be_taken_while_it_looks_how_far_behind_they_are(
     finally:
         watching.cancel()
         await watched.stop()
+
+
+async def test_what_another_instance_handled_meanwhile_is_no_lag(system: TestBuild) -> None:
+    """A partition that was another's for a while and comes back: the lag counts from where that
+    one left off. A lag that nothing ever reduces would end a process that has nothing to do."""
+    ours, theirs = consumer(system, "sharing"), consumer(system, "sharing")
+    await ours._connect()
+    try:
+        await handled(system, ours)
+        client = ours._subscriber.consumer
+        assert client is not None
+        client.unsubscribe()
+        await theirs._connect()
+        await handled(system, theirs)
+        await theirs.stop()
+        client.subscribe(["projects.events"])
+        assigned: dict[str, int] = await until(ours.lag, say="the assignment")
+        for _ in range(20):  # until the broker has said where the partitions end
+            assert await ours.lag() == dict.fromkeys(assigned, 0)
+            await asyncio.sleep(0.1)
+    finally:
+        await ours.stop()
+        await theirs.stop()
+
+
+async def handled(system: TestBuild, by: Consumer) -> None:
+    """A few more records of one partition, and the consumer has committed all there are."""
+    assigned: dict[str, int] = await until(by.lag, say="the assignment")
+    assert assigned
+    for _ in range(3):
+        await asyncio.to_thread(publish, system, b"the same each time")
+    while any((await by.uncommitted()).values()):
+        await asyncio.sleep(0.05)
