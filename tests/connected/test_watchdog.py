@@ -1,5 +1,5 @@
-"""A consumer that stands still is noticed; one that waits for the store, or whose partitions are
-taken, is left alone."""
+"""A consumer that stands still is noticed; one that waits for the store, or whose work another
+instance does, is left alone."""
 
 import asyncio
 import sys
@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 import pytest
-from aiokafka import TopicPartition
 
+from deploy.local import topics
 from deploy.local.ports import free_port
 from deploy.local.processes import Process
 from deploy.local.system import known_to
@@ -23,6 +23,9 @@ from tests.bench.thing import log_documents
 from tests.connected.acting import until
 from tests.system import TestBuild, running
 from tests.waiting import within
+
+TOPIC = "projects.events"
+PARTITIONS = next(topic.partitions for topic in topics.table() if topic.name == TOPIC)
 
 STUCK_AFTER = 6.0
 """Longer than the store's time-out (1 s here), as in the ordinary settings."""
@@ -56,7 +59,7 @@ def publish(system: TestBuild, key: bytes | None = None) -> None:
     """One event that the handler gets; `key` is another than the event's own."""
     document = log_documents(1)[0] | {"position": 0}
     event = envelope("projects", document)
-    record = Record("projects.events", key or event.key(), event.value(), event.headers())
+    record = Record(TOPIC, key or event.key(), event.value(), event.headers())
 
     async def send() -> None:
         producer = Producer(system.addresses.kafka, client_id="test")
@@ -109,78 +112,49 @@ class Forgetful:
         """That is all."""
 
 
-def consumer(system: TestBuild, group: str, stuck_after: float = 120.0) -> Consumer:
-    """One instance's consumer of projects' events."""
-    return Consumer(
-        group,
-        cast(Inbox, Forgetful()),
-        ["projects.events"],
-        system.addresses.kafka,
-        stuck_after=stuck_after,
-    )
-
-
-async def test_partitions_may_be_taken_while_it_looks_how_far_behind_they_are(
-    system: TestBuild,
-) -> None:
-    """As happens when another instance joins: the watch goes on, and stops when it is told to."""
-    watched = consumer(system, "taken", stuck_after=1.0)
-    watching = asyncio.create_task(watched.run())
-    try:
-        assigned: dict[tuple[str, int], int] = await until(watched.behind, say="the assignment")
-        assert assigned
-        client = watched._subscriber.consumer
-        assert client is not None
-        looked, position = 0, client.position
-
-        async def taken_meanwhile(partition: TopicPartition) -> int:
-            nonlocal looked
-            looked += 1
-            found: int = await position(partition)
-            client.unsubscribe()
-            return found
-
-        client.position = taken_meanwhile
-        assert await watched.behind() == {}
-        client.subscribe(["projects.events"])
-        await until(lambda: looked >= 3, say="the watch's own look")
-        assert not watching.done()
-        watching.cancel()
-        await asyncio.wait({watching}, timeout=within(5))
-        assert watching.cancelled()
-    finally:
-        watching.cancel()
-        await watched.stop()
-
-
 async def test_what_another_instance_handled_meanwhile_is_no_lag(system: TestBuild) -> None:
-    """A partition that was another's for a while and comes back: the lag counts from where that
+    """Partitions that were another's for a while and come back: the lag counts from where that
     one left off. A lag that nothing ever reduces would end a process that has nothing to do."""
-    ours, theirs = consumer(system, "sharing"), consumer(system, "sharing")
+    ours, theirs = consumer(system), consumer(system)
     await ours._connect()
     try:
+        await have_all(ours)
         await handled(system, ours)
-        client = ours._subscriber.consumer
-        assert client is not None
-        client.unsubscribe()
         await theirs._connect()
-        await handled(system, theirs)
+        await have_all(ours, theirs)
+        await handled(system, ours)
         await theirs.stop()
-        client.subscribe(["projects.events"])
-        assigned: dict[str, int] = await until(ours.lag, say="the assignment")
+        await have_all(ours)
         for _ in range(20):  # until the broker has said where the partitions end
-            assert await ours.lag() == dict.fromkeys(assigned, 0)
+            assert set((await ours.lag()).values()) == {0}
             await asyncio.sleep(0.1)
     finally:
         await ours.stop()
         await theirs.stop()
 
 
+def consumer(system: TestBuild) -> Consumer:
+    """One of two instances' consumers of projects' events."""
+    kafka = system.addresses.kafka
+    return Consumer("sharing", cast(Inbox, Forgetful()), [TOPIC], kafka, session=2.0)
+
+
+async def have_all(*consumers: Consumer) -> None:
+    """Return when each has a partition, and none is left."""
+
+    async def shared() -> bool:
+        each = [await one.lag() for one in consumers]
+        return all(each) and sum(map(len, each)) == PARTITIONS
+
+    settled: bool = await until(shared, say="that all partitions are assigned")
+    assert settled
+
+
 async def handled(system: TestBuild, by: Consumer) -> None:
-    """A few more records of one partition, and the consumer has committed all there are."""
-    assigned: dict[str, int] = await until(by.lag, say="the assignment")
-    assert assigned
-    for _ in range(3):
-        await asyncio.to_thread(publish, system, b"the same each time")
+    """Records in every partition, and all of them are handled and committed."""
+    for number in range(12):
+        await asyncio.to_thread(publish, system, str(number).encode())
+    ends = await by.uncommitted()
+    assert len(ends) == PARTITIONS
     while any((await by.uncommitted()).values()):
         await asyncio.sleep(0.05)
