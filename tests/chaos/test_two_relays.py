@@ -135,7 +135,8 @@ async def _holder(acting: Acting) -> str:
 
 @pytest.mark.timeout(240)
 def test_the_other_instance_takes_over_in_time(frozen: Frozen) -> None:
-    """Within the lease, the life of a transaction that the frozen one left open, and 3 s."""
+    """Within the lease, the life of a transaction that the frozen one left open, and 3 s
+    (12 on a machine of CI)."""
     assert len(frozen.freezes) == FREEZES
     for freeze in frozen.freezes:
         assert LEASE / 2 < freeze.taken <= freeze.published < LEASE + lifetime() + within(3), freeze
