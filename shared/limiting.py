@@ -4,7 +4,7 @@ import time
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.strategies import MovingWindowRateLimiter, RateLimiter, SlidingWindowCounterRateLimiter
 
 from shared.errors import Refused
 
@@ -20,7 +20,11 @@ class TooManyRequests(Refused):
 
 
 class Limits:
-    """Requests a minute, counted in a window that slides, by this process."""
+    """Requests a minute, by this process.
+
+    Counted by the minutes of the clock, of which the last one still counts in part: one or two more
+    may pass where a minute turns, and no request is remembered by itself.
+    """
 
     def __init__(self, commands: int, reads: int) -> None:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -41,10 +45,10 @@ class Limits:
 
 
 class Failures:
-    """Attempts that failed, counted like requests: past a number a minute, none is looked at."""
+    """Attempts that failed: past a number in any sixty seconds, none is looked at."""
 
     def __init__(self, most: int) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._limit = RateLimitItemPerMinute(most, namespace="failures")
 
     def check(self, who: str) -> None:
@@ -57,9 +61,7 @@ class Failures:
         self._limiter.hit(self._limit, who)
 
 
-def _too_many(
-    limiter: SlidingWindowCounterRateLimiter, limit: RateLimitItemPerMinute, who: str
-) -> TooManyRequests:
+def _too_many(limiter: RateLimiter, limit: RateLimitItemPerMinute, who: str) -> TooManyRequests:
     reset = limiter.get_window_stats(limit, who).reset_time
     return TooManyRequests(
         "more than {allowed} requests in a minute; wait {retry_after} seconds",

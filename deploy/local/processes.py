@@ -210,7 +210,7 @@ class Process:
             _reap(noted["pid"])
             found = psutil.Process(int(noted["pid"]))
             same = abs(found.create_time() - float(noted["started"])) <= _START_TIME_TOLERANCE
-            return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+            return found if same and not _over(found) else None
         except (FileNotFoundError, ValueError, KeyError, TypeError, psutil.Error):
             return None
 
@@ -241,22 +241,21 @@ def _answers(check: Check) -> bool:
 
 
 def _wait(member: psutil.Process, timeout: float) -> None:
-    """Until it is gone; a zombie is: an orphan stays one until the first process looks.
-
-    Our own child is gone only when it can be reaped: until then a thread of it may hold a port.
-    """
+    """Until it is gone; one that is over is gone, though an orphan stays listed for a while."""
     deadline = time.monotonic() + timeout
     if (child := _CHILDREN.get(member.pid)) is not None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(timeout)
     with contextlib.suppress(psutil.NoSuchProcess):
-        while (
-            member.is_running()
-            and member.status() != psutil.STATUS_ZOMBIE
-            and time.monotonic() < deadline
-        ):
+        while member.is_running() and not _over(member) and time.monotonic() < deadline:
             time.sleep(_POLL)
     _reap(member.pid)
+
+
+def _over(member: psutil.Process) -> bool:
+    """Whether it is a zombie with all its threads: while one of them has not ended, the ports of
+    the process still answer."""
+    return bool(member.status() == psutil.STATUS_ZOMBIE and member.num_threads() <= 1)
 
 
 def _reap(pid: int) -> None:

@@ -18,6 +18,13 @@ from tests.waiting import within
 Run = Callable[..., Process]
 SLEEP = "import time; print('awake', flush=True); time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
+HALF_ENDED = """
+import ctypes, platform, socket, threading, time
+server = socket.create_server(("127.0.0.1", {port}))
+threading.Thread(target=time.sleep, args=(60,)).start()
+exit_of_a_thread = {{"x86_64": 60, "aarch64": 93}}[platform.machine()]
+ctypes.CDLL(None).syscall(exit_of_a_thread, 0)
+"""
 PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); {SLEEP}"
 
 
@@ -129,6 +136,22 @@ def test_deaf_process_is_killed_after_the_grace(run: Run) -> None:
     pid = process.pid
     process.stop(grace=0.3)
     assert not psutil.pid_exists(pid)
+
+
+def test_process_whose_threads_still_end_is_alive_and_waited_for(run: Run) -> None:
+    """A killed process is a zombie as soon as its first thread has ended; while another one ends,
+    its port answers, and who starts it again would take the old one for the new one."""
+    port = free_port()
+    process = run(HALF_ENDED.format(port=port))
+    process.start()
+    process.wait_ready(port)
+    pid = process.pid
+    process.wait_ready(lambda: psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    assert process.alive()
+    assert answers("127.0.0.1", port)
+    process.kill()
+    assert not process.alive()
+    assert not answers("127.0.0.1", port)
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

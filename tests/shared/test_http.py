@@ -17,6 +17,7 @@ from shared.http import Act, CommandRoute
 from shared.limiting import Limits
 from shared.mongo import StoreAway, StoreBusy
 from shared.problems import BODY_LIMIT, add_problem_handlers
+from tests.waiting import let_the_minute_turn
 
 
 class Offer(BaseModel):
@@ -280,6 +281,7 @@ def test_what_nobody_foresaw_says_nothing_of_the_inside(client: TestClient) -> N
 
 def test_too_many_requests_are_told_when_to_come_back(client: TestClient, issuer: Issuer) -> None:
     """Twenty a minute are allowed here: the next is 429 with Retry-After, for this actor only."""
+    let_the_minute_turn()
     headers = as_operator(issuer)
     kinds = [client.post("/commands", json={}, headers=headers).status_code for _ in range(21)]
     assert kinds == [400] * 20 + [429]
