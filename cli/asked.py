@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from shared.events import Envelope, read_event
 from shared.events.ids import NeedId
-from shared.events.matching import MatchingRoundCompleted
 from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn, ProjectCancelled
+from shared.events.rounds import MatchingRoundCompleted
 from shared.events.seen import Seen
 from shared.kafka import partition_of
 from shared.lines import minor_units

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from shared.events.facts import PledgeLine, Side
-from shared.events.matching import MatchProposed
+from shared.events.matches import MatchProposed
 from shared.lines import minor_units
 
 

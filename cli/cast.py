@@ -15,7 +15,7 @@ from deploy.local.system import System
 from services.members import principles
 from shared.events import Event
 from shared.events.ids import ContactRef
-from shared.events.matching import ContributionDelivered, MatchAgreed
+from shared.events.matches import ContributionDelivered, MatchAgreed
 from shared.events.members import MemberAdmitted
 
 TODAY = datetime.now(UTC).date().isoformat()

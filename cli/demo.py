@@ -19,7 +19,7 @@ from cli.timeline import Entry, Timeline
 from deploy.local.mailbox import messages
 from deploy.local.system import System
 from shared.events.facts import Amount
-from shared.events.matching import MatchProposed
+from shared.events.matches import MatchProposed
 from shared.events.notify import NoticeQueued, NoticeSent
 from shared.lines import minor_units, of_minor_units
 

@@ -11,26 +11,27 @@ from cli.asked import Asked
 from cli.booked import Matched, PledgedLine
 from shared.events import Envelope, Event, read_event
 from shared.events.ids import MatchId, RoundId
-from shared.events.matching import (
+from shared.events.matches import (
     ContributionDelivered,
-    LineAmount,
     MatchAccepted,
     MatchAgreed,
     MatchDeclined,
     MatchFlagged,
-    MatchingRoundCompleted,
     MatchLapsed,
     MatchLapsesSoon,
     MatchProposed,
     MatchReleased,
     MatchUnflagged,
     OfMatch,
+)
+from shared.events.pledges import (
+    LineAmount,
     PledgeAmended,
     PledgeExpired,
     PledgeMade,
-    PledgePassedOver,
     PledgeWithdrawn,
 )
+from shared.events.rounds import MatchingRoundCompleted, PledgePassedOver
 from shared.lines import minor_units
 
 Pair = tuple[str, int, str, int]

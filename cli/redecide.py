@@ -15,7 +15,7 @@ from services.matching.loading import load
 from services.matching.store import RECORDS
 from shared.events import Envelope, NotAnEvent, UnknownEvent, read_event
 from shared.events.envelope import read_headers
-from shared.events.matching import MatchingRoundCompleted, RoundDecision
+from shared.events.rounds import MatchingRoundCompleted, RoundDecision
 from shared.replay import Replayed, as_of, replay
 
 MATCHING = RECORDS.service

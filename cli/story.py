@@ -7,8 +7,10 @@ two equipment donors, whom the sources do not name, and the rate of the hryvnia)
 
 from cli.cast import TODAY, Cast, Json
 from services.members import founding
-from shared.events.matching import MatchProposed, NeedCovered, PledgeMade, RatesSet
+from shared.events.matches import MatchProposed, NeedCovered
 from shared.events.members import MemberAdmitted, PartnershipConfirmed, PartnershipDeclared
+from shared.events.pledges import PledgeMade
+from shared.events.rounds import RatesSet
 
 IRPIN, BORODIANKA = "UA32080150010049888", "UA32080030010080493"
 

@@ -5,14 +5,12 @@ from dataclasses import dataclass, field
 from shared.events import Envelope, Event
 from shared.events.credentials import CredentialIssued, CredentialRevoked, CredentialRotated
 from shared.events.facts import LocalisedText
-from shared.events.matching import (
+from shared.events.matches import (
     ContributionDelivered,
     MatchAccepted,
     MatchAgreed,
     MatchDeclined,
     MatchFlagged,
-    MatchingRoundCompleted,
-    MatchingRoundRequested,
     MatchLapsed,
     MatchLapsesSoon,
     MatchProposed,
@@ -20,12 +18,6 @@ from shared.events.matching import (
     MatchUnflagged,
     NeedCovered,
     OfMatch,
-    PledgeAmended,
-    PledgeExpired,
-    PledgeMade,
-    PledgePassedOver,
-    PledgeWithdrawn,
-    RatesSet,
 )
 from shared.events.members import (
     MemberAdmitted,
@@ -60,6 +52,7 @@ from shared.events.notify import (
     WebhookRemoved,
     WebhookSecretRotated,
 )
+from shared.events.pledges import PledgeAmended, PledgeExpired, PledgeMade, PledgeWithdrawn
 from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
@@ -72,6 +65,12 @@ from shared.events.projects import (
     ProjectResumed,
     ProjectStarted,
     ProjectSuspended,
+)
+from shared.events.rounds import (
+    MatchingRoundCompleted,
+    MatchingRoundRequested,
+    PledgePassedOver,
+    RatesSet,
 )
 from shared.lines import Line
 

@@ -27,7 +27,7 @@ from shared.events.facts import (
     Text,
 )
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId
-from shared.events.matching import Explanation, MatchProposed
+from shared.events.matches import Explanation, MatchProposed
 from shared.lines import is_whole, minor_units, of_minor_units, unit_of
 from shared.uow import UnitOfWork
 

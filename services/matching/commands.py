@@ -30,21 +30,15 @@ from shared.events.facts import (
     Text,
 )
 from shared.events.ids import MatchId, MemberId, PledgeId, RatesId
-from shared.events.matching import (
-    Amendments,
-    Earmark,
-    NeedCovered,
-    PledgeLines,
-    PledgeMade,
-    RatesSet,
-    ReleaseCause,
-)
+from shared.events.matches import Amendments, NeedCovered, ReleaseCause
+from shared.events.pledges import Earmark, PledgeLines, PledgeMade
 from shared.events.projects import (
     NeedAmended,
     NeedWithdrawn,
     ProjectCancelled,
     ProjectCompleted,
 )
+from shared.events.rounds import RatesSet
 from shared.lines import minor_units
 from shared.uow import UnitOfWork
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from services.matching.knowledge import Requirement
 from shared.events.ids import NeedId
-from shared.events.matching import (
+from shared.events.matches import (
     ContributionDelivered,
     MatchAgreed,
     MatchDeclined,

@@ -28,7 +28,8 @@ from services.matching.sentences import (
 from services.matching.store import pledges, rates, requirements, rounds
 from shared.events.facts import DecimalRate
 from shared.events.ids import MemberId, RatesId, RoundId
-from shared.events.matching import Alternative, Digest, Explanation
+from shared.events.matches import Alternative, Explanation
+from shared.events.rounds import Digest
 from shared.events.seen import Seen
 from shared.log import State
 from shared.reading import Reader

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from shared.events.ids import MemberId
-from shared.events.matching import ContributionDelivered, MatchDeclined, MatchLapsed
+from shared.events.matches import ContributionDelivered, MatchDeclined, MatchLapsed
 from shared.lines import minor_units
 from shared.log import State
 

@@ -11,7 +11,7 @@ from services.matching.settings import MatchingSettings
 from services.matching.store import all_matches
 from shared import telemetry
 from shared.events.envelope import rfc3339
-from shared.events.matching import MatchLapsed, MatchLapsesSoon
+from shared.events.matches import MatchLapsed, MatchLapsesSoon
 from shared.service import Service
 from shared.uow import UnitOfWork
 from shared.worker import Lease, Worker

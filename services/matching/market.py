@@ -22,7 +22,7 @@ from services.matching.model import Balance, Pledge, Rates
 from shared.codelists import places
 from shared.events.facts import FundingLine, Money, RequirementLine
 from shared.events.ids import Id, MemberId, NeedId, PledgeId
-from shared.events.matching import UsedRate
+from shared.events.matches import UsedRate
 from shared.lines import Line, minor_units, unit_of
 
 

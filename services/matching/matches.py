@@ -13,7 +13,7 @@ from shared.errors import InvalidInput, NotYours, Refused
 from shared.events.envelope import rfc3339
 from shared.events.facts import Amount, LineNumber, Moment, Money, Side
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RoundId
-from shared.events.matching import (
+from shared.events.matches import (
     Amendments,
     ContributionDelivered,
     Explanation,
@@ -22,8 +22,6 @@ from shared.events.matching import (
     MatchAgreed,
     MatchDeclined,
     MatchFlagged,
-    MatchingRoundCompleted,
-    MatchingRoundRequested,
     MatchLapsed,
     MatchLapsesSoon,
     MatchProposed,
@@ -31,9 +29,9 @@ from shared.events.matching import (
     MatchUnflagged,
     OfMatch,
     ReleaseCause,
-    RoundDecision,
     UsedRate,
 )
+from shared.events.rounds import MatchingRoundCompleted, MatchingRoundRequested, RoundDecision
 from shared.lines import is_whole, minor_units, of_minor_units, unit_of
 from shared.log import State
 

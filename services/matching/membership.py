@@ -9,7 +9,7 @@ from services.matching import matches, model
 from services.matching.knowledge import BARRED, Party
 from services.matching.matches import Match
 from services.matching.store import all_matches, parties, pledges
-from shared.events.matching import FlagCause
+from shared.events.matches import FlagCause
 from shared.events.members import (
     MemberAdmitted,
     MemberLeft,

@@ -14,21 +14,22 @@ from shared.days import asked_day
 from shared.errors import InvalidInput, NotYours, Refused
 from shared.events.facts import DecimalRate, LocalisedText, PledgeLine
 from shared.events.ids import MemberId, PledgeId, RatesId
-from shared.events.matching import (
+from shared.events.matches import (
     ContributionDelivered,
-    Earmark,
-    LineAmount,
     MatchDeclined,
     MatchLapsed,
     MatchProposed,
     MatchReleased,
+)
+from shared.events.pledges import (
+    Earmark,
+    LineAmount,
     PledgeAmended,
     PledgeExpired,
     PledgeMade,
-    PledgePassedOver,
     PledgeWithdrawn,
-    RatesSet,
 )
+from shared.events.rounds import PledgePassedOver, RatesSet
 from shared.lines import Line, check_lines, kept_lines, minor_units, of_minor_units
 from shared.log import State
 

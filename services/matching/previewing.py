@@ -20,7 +20,7 @@ from shared.actor import Actor
 from shared.errors import InvalidInput, NotYours, Refused
 from shared.events.facts import Amount, LineNumber, Money
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RatesId
-from shared.events.matching import Alternative, Explanation, RuleName, UsedRate
+from shared.events.matches import Alternative, Explanation, RuleName, UsedRate
 from shared.lines import of_minor_units
 from shared.log import State
 from shared.uow import UnitOfWork

@@ -16,13 +16,8 @@ from services.matching.store import all_matches, coverages, parties, pledges, re
 from shared import telemetry
 from shared.actor import Origin
 from shared.events.ids import MatchId, MemberId, RoundId
-from shared.events.matching import (
-    Alternative,
-    Explanation,
-    LostLine,
-    MatchProposed,
-    PledgePassedOver,
-)
+from shared.events.matches import Alternative, Explanation, MatchProposed
+from shared.events.rounds import LostLine, PledgePassedOver
 from shared.lines import minor_units, of_minor_units
 from shared.uow import UnitOfWork
 

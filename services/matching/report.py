@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from shared.events.facts import HromadaSize, ProjectSector
-from shared.events.matching import (
+from shared.events.rounds import (
     CoverageSums,
     OblastCoverage,
     RoundReport,

@@ -10,7 +10,7 @@ from services.matching.market import Market
 from services.matching.report import ReportedLine, report_of
 from shared.codelists import oblast_of, size_of
 from shared.events.facts import FundingLine, Money, RequirementLine
-from shared.events.matching import RoundReport
+from shared.events.rounds import RoundReport
 from shared.lines import minor_units
 
 

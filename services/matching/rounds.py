@@ -26,7 +26,7 @@ from shared import metrics
 from shared.actor import Command
 from shared.events.facts import Text
 from shared.events.ids import MatchId, RoundId
-from shared.events.matching import (
+from shared.events.rounds import (
     MatchingRoundCompleted,
     MatchingRoundRequested,
     RoundDecision,

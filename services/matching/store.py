@@ -9,26 +9,18 @@ from services.matching.histories import History
 from services.matching.knowledge import Party, Requirement, Twinning
 from services.matching.matches import Match, Round
 from services.matching.model import Pledge, Rates
-from shared.events.matching import (
+from shared.events.matches import (
     ContributionDelivered,
     MatchAccepted,
     MatchAgreed,
     MatchDeclined,
     MatchFlagged,
-    MatchingRoundCompleted,
-    MatchingRoundRequested,
     MatchLapsed,
     MatchLapsesSoon,
     MatchProposed,
     MatchReleased,
     MatchUnflagged,
     NeedCovered,
-    PledgeAmended,
-    PledgeExpired,
-    PledgeMade,
-    PledgePassedOver,
-    PledgeWithdrawn,
-    RatesSet,
 )
 from shared.events.members import (
     MemberAdmitted,
@@ -41,6 +33,7 @@ from shared.events.members import (
     PartnershipDeclared,
     PartnershipEnded,
 )
+from shared.events.pledges import PledgeAmended, PledgeExpired, PledgeMade, PledgeWithdrawn
 from shared.events.projects import (
     NeedAmended,
     NeedPosted,
@@ -49,6 +42,12 @@ from shared.events.projects import (
     ProjectCompleted,
     ProjectResumed,
     ProjectSuspended,
+)
+from shared.events.rounds import (
+    MatchingRoundCompleted,
+    MatchingRoundRequested,
+    PledgePassedOver,
+    RatesSet,
 )
 from shared.log import Folded, Records
 

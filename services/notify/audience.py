@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from shared.events.ids import MemberId
-from shared.events.matching import (
+from shared.events.matches import (
     ContributionDelivered,
     MatchAgreed,
     MatchDeclined,
@@ -15,9 +15,6 @@ from shared.events.matching import (
     MatchReleased,
     MatchUnflagged,
     NeedCovered,
-    PledgeExpired,
-    PledgeMade,
-    PledgePassedOver,
 )
 from shared.events.members import (
     MemberAdmitted,
@@ -34,6 +31,7 @@ from shared.events.notify import (
     Kind,
     WebhookDisabled,
 )
+from shared.events.pledges import PledgeExpired, PledgeMade
 from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
@@ -46,6 +44,7 @@ from shared.events.projects import (
     ProjectSuspended,
 )
 from shared.events.registry import Event
+from shared.events.rounds import PledgePassedOver
 
 Party = Literal[
     "authority",

@@ -1,7 +1,7 @@
 """What notify does when the others' events arrive: tell whom it concerns."""
 
 from services.notify import commands
-from shared.events.matching import (
+from shared.events.matches import (
     ContributionDelivered,
     MatchAgreed,
     MatchDeclined,
@@ -12,10 +12,6 @@ from shared.events.matching import (
     MatchReleased,
     MatchUnflagged,
     NeedCovered,
-    PledgeExpired,
-    PledgeMade,
-    PledgePassedOver,
-    PledgeWithdrawn,
 )
 from shared.events.members import (
     MemberAdmitted,
@@ -28,6 +24,7 @@ from shared.events.members import (
     PartnershipDeclared,
     PartnershipEnded,
 )
+from shared.events.pledges import PledgeExpired, PledgeMade, PledgeWithdrawn
 from shared.events.projects import (
     CompletionVerified,
     MilestoneRecorded,
@@ -40,6 +37,7 @@ from shared.events.projects import (
     ProjectStarted,
     ProjectSuspended,
 )
+from shared.events.rounds import PledgePassedOver
 from shared.handlers import Handlers
 from shared.uow import UnitOfWork
 

@@ -14,11 +14,6 @@ from shared.events.ids import (
     PledgeId,
     WebhookId,
 )
-from shared.events.matching import (
-    PledgeExpired,
-    PledgeMade,
-    PledgeWithdrawn,
-)
 from shared.events.members import (
     MemberAdmitted,
     MemberApplied,
@@ -33,6 +28,7 @@ from shared.events.notify import (
     NoticeSent,
     NoticeWithheld,
 )
+from shared.events.pledges import PledgeExpired, PledgeMade, PledgeWithdrawn
 from shared.events.projects import (
     NeedPosted,
     NeedWithdrawn,

@@ -9,9 +9,9 @@ from services.notify.plain import NAME_LIMIT, TEXT_LIMIT, cut, one_line, safe
 from services.notify.speech import Speech
 from shared.events.facts import FundingLine, GoodsLine, Money, Quantity, ServicesLine
 from shared.events.ids import Id, MemberId, NeedId, PledgeId
-from shared.events.matching import LostLine
 from shared.events.projects import EndDateChange, ScopeChange, ValueChange
 from shared.events.registry import Event, Fact
+from shared.events.rounds import LostLine
 
 DEFAULT_LANGUAGE = "en"
 

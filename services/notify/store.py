@@ -12,15 +12,12 @@ from services.notify.preferences import evolve as evolve_preferences
 from services.notify.webhooks.attempts import DELIVERIES, INDEXES
 from services.notify.webhooks.endpoints import ENDPOINTS
 from services.notify.webhooks.model import Webhook, evolve_webhook
-from shared.events.matching import (
+from shared.events.matches import (
     MatchAgreed,
     MatchDeclined,
     MatchLapsed,
     MatchProposed,
     MatchReleased,
-    PledgeExpired,
-    PledgeMade,
-    PledgeWithdrawn,
 )
 from shared.events.members import (
     MemberAdmitted,
@@ -51,6 +48,7 @@ from shared.events.notify import (
     WebhookRemoved,
     WebhookSecretRotated,
 )
+from shared.events.pledges import PledgeExpired, PledgeMade, PledgeWithdrawn
 from shared.events.projects import (
     NeedPosted,
     NeedWithdrawn,

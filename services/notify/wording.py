@@ -14,7 +14,7 @@ from services.notify.messages import TO_DO, WHY
 from services.notify.plain import NAME_LIMIT, one_line
 from services.notify.saying import DEFAULT_LANGUAGE, Said, Titles, Voice, named
 from services.notify.speech import Speech, speech
-from shared.events.matching import MatchReleased
+from shared.events.matches import MatchReleased
 from shared.events.projects import NeedAmended
 from shared.events.registry import Event
 

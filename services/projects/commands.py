@@ -22,7 +22,7 @@ from shared.events.facts import (
     Urgency,
 )
 from shared.events.ids import NeedId
-from shared.events.matching import MatchAgreed
+from shared.events.matches import MatchAgreed
 from shared.events.members import MemberLeft
 from shared.events.projects import Lines, NeedPosted, SuspensionCause, VerificationFinding
 from shared.reading import Reader

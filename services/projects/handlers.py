@@ -1,7 +1,7 @@
 """What projects does about others' events."""
 
 from services.projects import commands
-from shared.events.matching import ContributionDelivered, MatchAgreed, MatchReleased
+from shared.events.matches import ContributionDelivered, MatchAgreed, MatchReleased
 from shared.events.members import (
     MemberAdmitted,
     MemberApplied,

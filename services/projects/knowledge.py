@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from shared.events.facts import Amount, Katottg, LineNumber, Side
 from shared.events.ids import MatchId, MemberId, NeedId
-from shared.events.matching import ContributionDelivered, MatchAgreed, MatchReleased
+from shared.events.matches import ContributionDelivered, MatchAgreed, MatchReleased
 from shared.events.members import (
     MemberAdmitted,
     MemberApplied,

@@ -6,7 +6,7 @@ from services.projects import knowledge, model
 from services.projects.knowledge import Authority, Commitment
 from services.projects.model import Need
 from services.projects.sites import SITES
-from shared.events.matching import ContributionDelivered, MatchAgreed, MatchReleased
+from shared.events.matches import ContributionDelivered, MatchAgreed, MatchReleased
 from shared.events.members import (
     MemberAdmitted,
     MemberApplied,

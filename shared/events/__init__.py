@@ -1,6 +1,6 @@
 """The events: what the services tell each other and the public. Every class here is a contract."""
 
-from shared.events import credentials, matching, members, notify, projects
+from shared.events import credentials, matches, members, notify, pledges, projects, rounds
 from shared.events.envelope import Envelope, NotAnEvent, read_record, rfc3339
 from shared.events.registry import Event, Fact, UnknownEvent, event_classes, read_event
 
@@ -12,11 +12,13 @@ __all__ = [
     "UnknownEvent",
     "credentials",
     "event_classes",
-    "matching",
+    "matches",
     "members",
     "notify",
+    "pledges",
     "projects",
     "read_event",
     "read_record",
     "rfc3339",
+    "rounds",
 ]

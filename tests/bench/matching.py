@@ -56,7 +56,8 @@ from services.matching.solving import collect_seldom, decided
 from services.matching.store import RECORDS
 from shared.actor import Actor, Cause
 from shared.events.ids import MatchId, RoundId
-from shared.events.matching import MatchProposed, PledgePassedOver
+from shared.events.matches import MatchProposed
+from shared.events.rounds import PledgePassedOver
 from shared.events.seen import Seen
 from shared.mongo import Session, Store
 from shared.uow import UnitOfWork

@@ -12,18 +12,10 @@ from services.matching.matches import Match
 from shared.events import Envelope, Event
 from shared.events.canonical import canonical
 from shared.events.ids import MatchId, RoundId
-from shared.events.matching import (
-    LineAmount,
-    LostLine,
-    MatchAgreed,
-    MatchingRoundCompleted,
-    MatchProposed,
-    MatchReleased,
-    PledgePassedOver,
-    PledgeWithdrawn,
-    RoundDecision,
-)
+from shared.events.matches import MatchAgreed, MatchProposed, MatchReleased
+from shared.events.pledges import LineAmount, PledgeWithdrawn
 from shared.events.projects import NeedAmended, NeedPosted, NeedWithdrawn
+from shared.events.rounds import LostLine, MatchingRoundCompleted, PledgePassedOver, RoundDecision
 from shared.events.seen import Seen, SeenPartition
 from shared.kafka import partition_of
 from tests.given import IRPIN_CHAIN, PARTITIONS, funding, money, numbered

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cli.asked import Asked
 from cli.laws import kept
 from shared.events import Envelope, read_event, read_record
-from shared.events.matching import MatchingRoundCompleted
+from shared.events.rounds import MatchingRoundCompleted
 from tests.chaos import history
 from tests.chaos.history import Answer, Document, Seen
 from tests.compose.deployment import Deployment

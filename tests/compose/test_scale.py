@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from deploy.local.system import SERVICES
 from shared.events import read_event
-from shared.events.matching import MatchProposed
+from shared.events.matches import MatchProposed
 from shared.events.notify import NoticeSent
 from tests.chaos.load import Load
 from tests.compose.bus import Bus

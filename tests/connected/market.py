@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 
 from shared.codelists import places
-from shared.events.matching import MatchingRoundCompleted
+from shared.events.rounds import MatchingRoundCompleted
 from shared.log import LOG
 from tests.connected.acting import Acting, Json, until
 

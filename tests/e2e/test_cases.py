@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from cli.story import BORODIANKA, IRPIN
 from shared.codelists import chain, places
-from shared.events.matching import ContributionDelivered, MatchAgreed, NeedCovered
+from shared.events.matches import ContributionDelivered, MatchAgreed, NeedCovered
 from shared.events.projects import ProjectCompleted
 from tests.connected.acting import Acting, Json
 from tests.system import TestBuild, running

@@ -9,14 +9,9 @@ from services.matching.model import Pledge, Rates
 from shared.codelists import chain
 from shared.events.facts import Amount, RequirementLine
 from shared.events.ids import MatchId, MemberId, NeedId, PledgeId, RatesId, RoundId
-from shared.events.matching import (
-    ContributionDelivered,
-    Explanation,
-    MatchAgreed,
-    MatchProposed,
-    PledgeMade,
-    RatesSet,
-)
+from shared.events.matches import ContributionDelivered, Explanation, MatchAgreed, MatchProposed
+from shared.events.pledges import PledgeMade
+from shared.events.rounds import RatesSet
 from shared.lines import Line
 from tests.given import IRPIN_CHAIN, an_id, given, money, numbered, offered
 

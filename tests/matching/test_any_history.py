@@ -24,7 +24,7 @@ from shared.errors import NotFound, Refused
 from shared.events.envelope import rfc3339
 from shared.events.facts import PledgeLine, Urgency
 from shared.events.ids import MatchId, MemberId, NeedId, PartnershipId
-from shared.events.matching import (
+from shared.events.matches import (
     ContributionDelivered,
     MatchAccepted,
     MatchAgreed,
@@ -35,9 +35,6 @@ from shared.events.matching import (
     MatchReleased,
     NeedCovered,
     OfMatch,
-    PledgeAmended,
-    PledgeMade,
-    PledgeWithdrawn,
 )
 from shared.events.members import (
     MemberAdmitted,
@@ -48,6 +45,7 @@ from shared.events.members import (
     PartnershipConfirmed,
     PartnershipDeclared,
 )
+from shared.events.pledges import PledgeAmended, PledgeMade, PledgeWithdrawn
 from shared.events.projects import (
     NeedAmended,
     NeedPosted,

@@ -4,9 +4,7 @@ import pytest
 
 from services.matching import matches
 from services.matching.coverage import Coverage, evolve_coverage
-from shared.events.matching import (
-    NeedCovered,
-)
+from shared.events.matches import NeedCovered
 from shared.events.registry import Event
 from tests.given import funding, given, goods, money
 from tests.matching.samples import (

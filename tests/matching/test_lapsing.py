@@ -11,7 +11,7 @@ from services.matching.histories import History
 from services.matching.matches import Match, MatchClosed
 from shared.events.facts import RequirementLine
 from shared.events.ids import MatchId, MemberId
-from shared.events.matching import Amendments
+from shared.events.matches import Amendments
 from shared.lines import Line
 from tests.given import funding, money, numbered, offered
 from tests.matching.samples import (

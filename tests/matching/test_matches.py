@@ -11,12 +11,7 @@ from services.matching.matches import Match, MatchClosed
 from shared.errors import InvalidInput, NotYours
 from shared.events.facts import Amount
 from shared.events.ids import MemberId
-from shared.events.matching import (
-    MatchAccepted,
-    MatchAgreed,
-    MatchReleased,
-    ReleaseCause,
-)
+from shared.events.matches import MatchAccepted, MatchAgreed, MatchReleased, ReleaseCause
 from shared.events.registry import Event
 from shared.lines import minor_units, of_minor_units
 from tests.given import funding, given, goods, money, patience

@@ -10,7 +10,7 @@ from services.matching.knowledge import NotAdmitted
 from services.matching.model import NotAPartner
 from shared.events import read_event
 from shared.events.ids import MemberId, PartnershipId
-from shared.events.matching import MatchFlagged, MatchReleased
+from shared.events.matches import MatchFlagged, MatchReleased
 from shared.events.members import (
     MemberAdmitted,
     MemberApplied,

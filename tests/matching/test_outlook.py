@@ -9,7 +9,7 @@ from services.matching.knowledge import Party, Requirement
 from services.matching.market import Market
 from services.matching.model import Pledge
 from services.matching.outlook import NEAREST, Outlook, outlook
-from shared.events.matching import Earmark
+from shared.events.pledges import Earmark
 from tests.given import funding, goods
 from tests.matching.samples import CASCAIS, a_match, a_need, a_pledge, after, rates
 

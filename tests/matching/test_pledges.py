@@ -19,7 +19,8 @@ from services.matching.model import (
 from shared.codelists import currencies
 from shared.errors import InvalidInput, NotYours
 from shared.events.facts import DecimalRate, PledgeLine
-from shared.events.matching import Earmark, MatchDeclined, PledgeMade
+from shared.events.matches import MatchDeclined
+from shared.events.pledges import Earmark, PledgeMade
 from shared.events.registry import Event
 from shared.lines import Line
 from tests.given import TODAY, funding, given, goods, money, offered, services

@@ -11,7 +11,7 @@ from services.matching.model import NotAPartner
 from services.matching.previewing import Preview, PreviewPledge
 from shared.errors import InvalidInput, NotYours
 from shared.events.ids import MemberId, NeedId
-from shared.events.matching import Earmark
+from shared.events.pledges import Earmark
 from shared.lines import Line
 from tests.given import funding, goods, offered
 from tests.matching.samples import CASCAIS, IRPIN, LITHUANIA

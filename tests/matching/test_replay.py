@@ -14,13 +14,14 @@ from services.matching.commands import AmendPledge, Because, Deliver, MakePledge
 from services.matching.store import RECORDS
 from shared.events.envelope import Envelope
 from shared.events.ids import PartnershipId, RoundId
-from shared.events.matching import Earmark, LostLine, PledgePassedOver
 from shared.events.members import (
     MemberReinstated,
     MemberSuspended,
     PartnershipConfirmed,
     PartnershipDeclared,
 )
+from shared.events.pledges import Earmark
+from shared.events.rounds import LostLine, PledgePassedOver
 from shared.log import LOCK
 from shared.replay import Documents, LogBroken, as_of, in_order, replay, state_hash
 from shared.seen import positions

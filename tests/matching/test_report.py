@@ -13,12 +13,7 @@ from shared.codelists import OBLAST_LEVEL, places
 from shared.events.canonical import canonical
 from shared.events.facts import HromadaSize, ProjectSector
 from shared.events.ids import RoundId
-from shared.events.matching import (
-    CoverageSums,
-    MatchingRoundCompleted,
-    RoundDecision,
-    RoundReport,
-)
+from shared.events.rounds import CoverageSums, MatchingRoundCompleted, RoundDecision, RoundReport
 from shared.events.seen import Seen
 from tests.given import IRPIN_CHAIN, numbered, patience
 from tests.given import given as after

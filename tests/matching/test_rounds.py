@@ -13,8 +13,8 @@ from services.matching.engine import decide
 from services.matching.matches import Match
 from services.matching.model import Pledge
 from shared.events.ids import NeedId
-from shared.events.matching import Earmark
 from shared.events.members import MemberSuspended
+from shared.events.pledges import Earmark
 from shared.lines import minor_units
 from tests.given import funding, offered
 from tests.matching.samples import CASCAIS, IRPIN, LITHUANIA

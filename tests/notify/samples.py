@@ -17,11 +17,9 @@ from shared.events.ids import (
     RoundId,
     WebhookId,
 )
-from shared.events.matching import (
+from shared.events.matches import (
     ContributionDelivered,
     Explanation,
-    LineAmount,
-    LostLine,
     MatchAgreed,
     MatchDeclined,
     MatchFlagged,
@@ -31,9 +29,6 @@ from shared.events.matching import (
     MatchReleased,
     MatchUnflagged,
     NeedCovered,
-    PledgeExpired,
-    PledgeMade,
-    PledgePassedOver,
 )
 from shared.events.members import (
     MemberAdmitted,
@@ -47,6 +42,7 @@ from shared.events.members import (
     PartnershipEnded,
 )
 from shared.events.notify import WebhookDisabled
+from shared.events.pledges import LineAmount, PledgeExpired, PledgeMade
 from shared.events.projects import (
     CompletionVerified,
     EndDateChange,
@@ -61,6 +57,7 @@ from shared.events.projects import (
     ScopeChange,
     ValueChange,
 )
+from shared.events.rounds import LostLine, PledgePassedOver
 
 
 def an_id(kind: type[Any], name: str) -> Any:

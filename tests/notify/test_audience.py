@@ -17,9 +17,9 @@ from services.notify.model import (
 )
 from shared.errors import InvalidInput
 from shared.events.ids import ContactRef, MatchId, MemberId, NoticeId
-from shared.events.matching import PledgeWithdrawn
 from shared.events.members import MemberAdmitted, PartnershipDeclared
 from shared.events.notify import NoticeFailed, NoticeQueued
+from shared.events.pledges import PledgeWithdrawn
 from shared.events.projects import NeedWithdrawn
 from shared.events.registry import Event
 from tests.notify.samples import (

@@ -17,7 +17,7 @@ from services.notify.store import notices as NOTICES
 from shared.events import read_event
 from shared.events.canonical import canonical
 from shared.events.ids import MatchId, NeedId
-from shared.events.matching import MatchAgreed
+from shared.events.matches import MatchAgreed
 from shared.log import Held, envelope
 from tests.notify.running import MailServer, Notify, forget_group, until
 from tests.notify.samples import (

@@ -12,7 +12,7 @@ from services.projects.store import RECORDS
 from shared.errors import InvalidInput
 from shared.events.facts import RequirementLine
 from shared.events.ids import MatchId, PledgeId
-from shared.events.matching import MatchAgreed, MatchReleased
+from shared.events.matches import MatchAgreed, MatchReleased
 from shared.events.members import MemberAdmitted, MemberApplied
 from tests.given import IRPIN_CHAIN, Notebook, an_id, funding, goods, money, services
 from tests.projects.samples import CASCAIS, IRPIN, LITHUANIA, NEED, a_need, committed

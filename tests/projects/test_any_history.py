@@ -27,7 +27,7 @@ from services.projects.model import Need, StartProject
 from services.projects.store import RECORDS
 from shared.errors import NotFound, Refused
 from shared.events.ids import MatchId, MemberId, PledgeId
-from shared.events.matching import ContributionDelivered, MatchAgreed, MatchReleased
+from shared.events.matches import ContributionDelivered, MatchAgreed, MatchReleased
 from shared.events.members import MemberAdmitted, MemberApplied
 from shared.events.projects import (
     CompletionVerified,

@@ -13,7 +13,7 @@ from services.projects.model import Need, NeedClosed, NotIndependent
 from services.projects.store import RECORDS
 from shared.errors import InvalidInput
 from shared.events.ids import MatchId, PledgeId
-from shared.events.matching import MatchAgreed
+from shared.events.matches import MatchAgreed
 from shared.events.members import MemberAdmitted, MemberApplied
 from shared.events.projects import ProjectCompleted, VerificationFinding
 from tests.given import TODAY, Notebook, an_id, given, money

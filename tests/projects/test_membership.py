@@ -11,7 +11,7 @@ from services.projects.model import Need, NotAnAuthority
 from services.projects.store import RECORDS
 from shared.events import read_event
 from shared.events.ids import MatchId, NeedId, PledgeId
-from shared.events.matching import MatchAgreed
+from shared.events.matches import MatchAgreed
 from shared.events.members import (
     MemberAdmitted,
     MemberLeft,

@@ -17,7 +17,7 @@ from shared.codelists import chain
 from shared.errors import InvalidInput
 from shared.events.facts import Money, RequirementLine, Site
 from shared.events.ids import PledgeId
-from shared.events.matching import ContributionDelivered, MatchAgreed
+from shared.events.matches import ContributionDelivered, MatchAgreed
 from shared.events.members import MemberAdmitted, MemberApplied, MemberRejected
 from shared.events.projects import NeedPosted
 from tests.given import (

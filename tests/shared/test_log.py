@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from shared.events.ids import MemberId, NeedId, PledgeId
-from shared.events.matching import NeedCovered, PledgeWithdrawn
+from shared.events.matches import NeedCovered
 from shared.events.members import MemberAdmitted
+from shared.events.pledges import PledgeWithdrawn
 from shared.events.projects import NeedWithdrawn
 from shared.log import LOG, Folded, Held, Records, State, entry, envelope, held
 from tests.shared.test_envelope import IRPIN as ENVELOPE

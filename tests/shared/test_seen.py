@@ -13,8 +13,9 @@ from shared.actor import Actor, Cause
 from shared.dead_letters import DeadLetters
 from shared.events.envelope import Envelope
 from shared.events.ids import EventId, MemberId, NeedId, PledgeId
-from shared.events.matching import NeedCovered, PledgeWithdrawn
+from shared.events.matches import NeedCovered
 from shared.events.members import MemberAdmitted
+from shared.events.pledges import PledgeWithdrawn
 from shared.events.projects import NeedWithdrawn
 from shared.events.registry import Event
 from shared.events.seen import MOST_UNSEQUENCED, Seen, SeenPartition
